@@ -1,0 +1,47 @@
+# A folder's .c files are its sources: adding a file needs no edit here.
+
+CORE_DIRS := base pow arch arch/$(ARCH_DIR)
+APP_DIRS := host stratum pool_client pool bench lab cli
+ALL_C_FILES = $(wildcard $(addsuffix /*.[ch],base pow arch arch/x86 arch/arm $(APP_DIRS) tests \
+  tests/unit tests/core tests/checkasm tests/oracle))
+
+CORE_SRC := $(foreach d,$(CORE_DIRS),$(wildcard $(d)/*.c))
+APP_SRC := $(filter-out cli/main.c,$(foreach d,$(APP_DIRS),$(wildcard $(d)/*.c)))
+
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
+APP_OBJ := $(APP_SRC:%.c=$(B)/%.o)
+
+# Rewritten only when the flags change, so that a change of flags rebuilds everything.
+FLAGS_STAMP := $(B)/.flags
+FLAGS_TEXT = $(CC) $(CFLAGS_ALL)
+.PHONY: force
+$(FLAGS_STAMP): force
+	$(Q)mkdir -p $(@D); echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
+
+$(B)/libpowlab_core.a: $(CORE_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libpowlab_app.a: $(APP_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/powlab: $(B)/cli/main.o $(B)/libpowlab_app.a $(B)/libpowlab_core.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+
+# The version is compiled into one object, which is rebuilt when the commit changes.
+$(B)/.commit: force
+	$(Q)mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+$(B)/cli/version.o: $(B)/.commit
+$(B)/cli/version.o: DEFS = -DPLAB_VERSION='"$(VERSION)"' -DPLAB_COMMIT='"$(COMMIT)"' \
+  -DPLAB_CONFIG='"$(CONFIG)"' -DPLAB_CFLAGS='"$(strip $(OPT_$(CONFIG)) $(if $(NATIVE),-march=native))"'
+
+$(B)/%.o: %.c $(FLAGS_STAMP)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(call isa_flags,$*) $(if $(filter $(APP_DIRS:%=%/%) tests/%,$<),$(PKG_CFLAGS)) \
+	  $(DEFS) -MMD -MP -c -o $@ $<
+
+DEP_FILES = $(CORE_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(B)/cli/main.d $(TEST_DEPS)
+-include $(DEP_FILES)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A hash, as a value: create a hasher for an algorithm, give it a seed or a height, hash.
+ *
+ * One hasher belongs to one thread. It borrows its kernels, its scratchpad and, for RandomX, a
+ * cache or dataset that many hashers share. Nothing is allocated after plab_hasher_create(), and
+ * hashing cannot fail once plab_hasher_check() said that the input is good.
+ */
+#ifndef PLAB_POW_HASHER_H
+#define PLAB_POW_HASHER_H
+
+#include "pow/algo.h"
+#include "pow/kernel.h"
+
+struct plab_hasher;
+struct plab_rx_cache; /* pow/randomx.h */
+
+/* Creates a hasher. Borrows `algo` and, until destroyed, `scratchpad` (64-byte aligned,
+ * algo->scratchpad_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
+PLAB_NODISCARD enum plab_status plab_hasher_create(struct plab_hasher **out,
+                                                   const struct plab_algo *algo,
+                                                   const struct plab_kernels *kernels,
+                                                   void *scratchpad);
+
+/* Frees it and sets `*hasher` to NULL; NULL is fine. */
+void plab_hasher_destroy(struct plab_hasher **hasher);
+
+/* RandomX: which cache to use from now on (borrowed, built), and the dataset made from it: fast mode
+ * if `dataset` is not NULL (64-byte aligned, see plab_rx_dataset_bytes()), light mode if it is. */
+void plab_hasher_set_seed(struct plab_hasher *hasher, const struct plab_rx_cache *cache,
+                          const uint8_t *dataset);
+
+/* cn/r: height of the block being mined. Other algorithms ignore it. */
+void plab_hasher_set_height(struct plab_hasher *hasher, uint64_t height);
+
+/* PLAB_OK when `hasher` can hash `input_len` bytes now; else PLAB_E_INPUT with the reason: too short
+ * (cn/1), too long, no height set (cn/r), no seed set (RandomX). */
+PLAB_NODISCARD enum plab_status plab_hasher_check(const struct plab_hasher *hasher,
+                                                  size_t input_len, struct plab_error *err);
+
+/* One hash. The input must have passed plab_hasher_check(). */
+void plab_hasher_hash(struct plab_hasher *hasher, const uint8_t *input, size_t input_len,
+                      uint8_t out[PLAB_HASH_BYTES]);
+
+/* The value that is compared with a target: for rx/2 the commitment BLAKE2b-256(input || hash),
+ * for all others the hash itself. Source: [RXSPEC] v2, section "Commitment". */
+void plab_algo_pow_value(const struct plab_algo *algo, const uint8_t *input, size_t input_len,
+                         const uint8_t hash[PLAB_HASH_BYTES], uint8_t out[PLAB_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The contract between pow/ (algorithms) and arch/ (instruction-set kernels).
+ *
+ * A kernel is a unit of work worth at least some hundred nanoseconds. Each has one function type,
+ * one portable implementation `plab_<kernel>_c` in pow/, and any number of `plab_<kernel>_<isa>` in
+ * arch/, all bit-exact with the portable one (tests/checkasm proves it).
+ *
+ * Rules for every kernel: no allocation, no global state, no errno, cannot fail; buffers don't
+ * overlap unless said; the floating-point control word (MXCSR, FPCR) is left as it was found.
+ * Buffers called "aligned" are 64-byte aligned by the caller; others have no alignment.
+ *
+ * Sources: [CNS008] CryptoNight Hash Function · [RXSPEC] RandomX specification.
+ */
+#ifndef PLAB_POW_KERNEL_H
+#define PLAB_POW_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAB_KECCAK_STATE_BYTES 200
+
+struct plab_cnr_program;
+
+/* What a CryptoNight main loop works on. */
+struct plab_cn_loop_args {
+    const uint64_t *state; /* 25 words: the Keccak state after absorbing the input; not changed */
+    uint8_t *pad;          /* aligned scratchpad, mask + 16 bytes or more; changed */
+    uint32_t iterations;   /* full rounds: one AES half and one multiply half each */
+    uint32_t mask;         /* byte offset mask, multiple of 16, e.g. 0x1FFFF0 for 2 MiB */
+    uint64_t tweak;        /* cn/1 only: LE64(input[35..42]) xor state word 24 */
+    const struct plab_cnr_program *program; /* cn/r only, else NULL */
+};
+
+/* Keccak-f[1600], 24 rounds, in place. Source: FIPS 202 section 3. */
+typedef void plab_keccak_f1600_fn(uint64_t state[25]);
+
+/* Fills `pad` (aligned, `pad_bytes` a multiple of 128) from the Keccak state: AES-256 key schedule
+ * over state bytes 0..31 (ten round keys), blocks from state bytes 64..191.
+ * Source: [CNS008] section 3. */
+typedef void plab_cn_explode_fn(const uint64_t state[25], uint8_t *pad, size_t pad_bytes);
+
+/* Absorbs `pad` into state bytes 64..191 with the key from state bytes 32..63.
+ * Source: [CNS008] section 5. */
+typedef void plab_cn_implode_fn(uint64_t state[25], const uint8_t *pad, size_t pad_bytes);
+
+/* A whole memory-hard loop. Source: [CNS008] section 4; Monero's variants 1, 2 and 4. */
+typedef void plab_cn_loop_fn(const struct plab_cn_loop_args *args);
+
+/* AesGenerator1R: overwrites `out` (aligned, a multiple of 64 bytes) with the generator's output and
+ * `state` with its final state. Source: [RXSPEC] section 3.2. */
+typedef void plab_rx_fill_1r_fn(uint8_t state[64], uint8_t *out, size_t out_bytes);
+
+/* AesGenerator4R, same shape. Source: [RXSPEC] section 3.3. */
+typedef void plab_rx_fill_4r_fn(uint8_t state[64], uint8_t *out, size_t out_bytes);
+
+/* AesHash1R of `in` (aligned, a multiple of 64 bytes). Source: [RXSPEC] section 3.4. */
+typedef void plab_rx_hash_1r_fn(const uint8_t *in, size_t in_bytes, uint8_t out[64]);
+
+/* RandomX v2's mix of the F and E registers: for i = 0..3 one AES round of every f with key e[i],
+ * f0 and f2 encrypting, f1 and f3 decrypting. `f` and `e` are 4 registers of 16 bytes (aligned to
+ * 16); e is not changed. Source: RandomX v2 design, "AES mix of F and E". */
+typedef void plab_rx_mix_v2_fn(uint8_t f[64], const uint8_t e[64]);
+
+/* Argon2's compression of two 1024-byte blocks (aligned): next = G(prev, ref), xored onto the old
+ * `next` when `with_xor` is not 0. `next` may be neither `prev` nor `ref`.
+ * Source: RFC 9106 section 3.5. */
+typedef void plab_argon2_block_fn(const uint64_t prev[128], const uint64_t ref[128],
+                                  uint64_t next[128], int with_xor);
+
+/* X(kernel, function type): every kernel of the table, in the order in which they are reported. */
+#define PLAB_KERNEL_LIST(X)                                                                        \
+    X(keccak_f1600, plab_keccak_f1600_fn)                                                          \
+    X(cn_explode, plab_cn_explode_fn)                                                              \
+    X(cn_implode, plab_cn_implode_fn)                                                              \
+    X(cn_loop_v0, plab_cn_loop_fn)                                                                 \
+    X(cn_loop_v1, plab_cn_loop_fn)                                                                 \
+    X(cn_loop_v2, plab_cn_loop_fn)                                                                 \
+    X(cn_loop_r, plab_cn_loop_fn)                                                                  \
+    X(rx_fill_1r, plab_rx_fill_1r_fn)                                                              \
+    X(rx_fill_4r, plab_rx_fill_4r_fn)                                                              \
+    X(rx_hash_1r, plab_rx_hash_1r_fn)                                                              \
+    X(rx_mix_v2, plab_rx_mix_v2_fn)                                                                \
+    X(argon2_block, plab_argon2_block_fn)
+
+enum plab_kernel_id {
+#define PLAB_KERNEL_ENUM(kernel, type) PLAB_KERNEL_##kernel,
+    PLAB_KERNEL_LIST(PLAB_KERNEL_ENUM)
+#undef PLAB_KERNEL_ENUM
+        PLAB_KERNEL_COUNT
+};
+
+/* A chosen set of kernels: a value, copied freely, valid for ever. `isa[id]` is the name of the chosen
+ * implementation ("c", "aesni", "ce" ...), a static string. arch/dispatch.h fills it. */
+struct plab_kernels {
+#define PLAB_KERNEL_MEMBER(kernel, type) type *kernel;
+    PLAB_KERNEL_LIST(PLAB_KERNEL_MEMBER)
+#undef PLAB_KERNEL_MEMBER
+    const char *isa[PLAB_KERNEL_COUNT];
+};
+
+/* The portable implementations. */
+#define PLAB_KERNEL_PROTOTYPE(kernel, type) type plab_##kernel##_c;
+PLAB_KERNEL_LIST(PLAB_KERNEL_PROTOTYPE)
+#undef PLAB_KERNEL_PROTOTYPE
+
+#endif
