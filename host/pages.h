@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Large memory for scratchpads, caches and datasets, and an honest account of the pages behind it.
+ */
+#ifndef PLAB_HOST_PAGES_H
+#define PLAB_HOST_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum plab_page_policy {
+    PLAB_PAGES_AUTO,     /* explicit 2 MiB pages, else transparent ones, else what there is */
+    PLAB_PAGES_REQUIRED, /* explicit 2 MiB pages or PLAB_E_RESOURCE */
+    PLAB_PAGES_NEVER,    /* 4 KiB pages, transparent huge pages switched off for the range */
+};
+
+/* Name of a policy as options spell it ("auto", "required", "never"). */
+const char *plab_page_policy_name(enum plab_page_policy policy);
+
+/* A mapping. `addr` is 2 MiB aligned and zeroed; all pages were touched by the allocation. */
+struct plab_pages {
+    void *addr;
+    size_t bytes;        /* asked for */
+    size_t mapped_bytes; /* rounded up to whole pages */
+    bool hugetlb;        /* explicit huge pages (MAP_HUGETLB) */
+    size_t huge_bytes;   /* bytes really backed by 2 MiB pages, explicit or transparent, as read from
+                            /proc/self/smaps after the allocation */
+    int numa_node;       /* node the memory was bound to, or -1 */
+};
+
+/* Maps `bytes` and touches them, on NUMA node `numa_node` (-1: wherever). Errors: PLAB_E_NOMEM with
+ * what was asked and what is available (MemAvailable), checked *before* the mapping is touched;
+ * PLAB_E_RESOURCE when huge pages are required and there are too few (text names the remedy,
+ * vm.nr_hugepages; powlab never writes it). On error `*out` is zeroed. */
+PLAB_NODISCARD enum plab_status plab_pages_map(struct plab_pages *out, size_t bytes,
+                                               enum plab_page_policy policy, int numa_node,
+                                               struct plab_error *err);
+
+/* Gives the memory back and zeroes `*pages`; a zeroed one is fine. */
+void plab_pages_unmap(struct plab_pages *pages);
+
+/* Sum of what several allocations asked for and got, for reports: "2 MiB 96 %". */
+struct plab_pages_report {
+    size_t asked_bytes;
+    size_t huge_bytes;
+    bool hugetlb; /* all of the huge ones are explicit */
+};
+void plab_pages_add(struct plab_pages_report *report, const struct plab_pages *pages);
+
+/* Formats a report: "2 MiB 100 % (hugetlb)", "2 MiB 37 % (transparent)", "4 KiB". Returns `out`. */
+const char *plab_pages_describe(const struct plab_pages_report *report, char *out, size_t out_cap);
+
+/* MemAvailable of /proc/meminfo in bytes, limited by the cgroup's memory.max; 0 if unknown. */
+uint64_t plab_memory_available_bytes(void);
+
+#endif
