@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The verbs: one file cli/cmd_<verb>.c each. argv[0] is the verb. A verb returns the status that
+ * becomes the exit code; main() prints `err->text` unless it is empty.
+ */
+#ifndef PLAB_CLI_VERBS_H
+#define PLAB_CLI_VERBS_H
+
+#include "base/status.h"
+
+typedef enum plab_status plab_verb_fn(int argc, char **argv, struct plab_error *err);
+
+plab_verb_fn plab_cmd_hash, plab_cmd_algos, plab_cmd_bench, plab_cmd_cpu, plab_cmd_topo,
+    plab_cmd_pool, plab_cmd_mine, plab_cmd_lab, plab_cmd_selftest, plab_cmd_version;
+#pragma weak plab_cmd_bench
+#pragma weak plab_cmd_cpu
+#pragma weak plab_cmd_topo
+#pragma weak plab_cmd_pool
+#pragma weak plab_cmd_mine
+#pragma weak plab_cmd_lab
+#pragma weak plab_cmd_selftest
+
+#endif
