@@ -53,3 +53,8 @@ clean: ## Remove everything that was built
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile mk/*.mk
+
+# For scripts.
+.PHONY: print-build-dir
+print-build-dir:
+	@echo $(B)

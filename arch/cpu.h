@@ -13,20 +13,20 @@
 
 /* X(enumerator, name): one bit each; names are what --cpu-mask and reports use. */
 #if defined(__x86_64__)
-#define PLAB_CPU_FEATURE_LIST(X)                                                                   \
-    X(SSSE3, "ssse3")                                                                              \
-    X(SSE41, "sse4.1")                                                                             \
-    X(AES, "aes")                                                                                  \
-    X(AVX, "avx")                                                                                  \
-    X(AVX2, "avx2")                                                                                \
-    X(BMI2, "bmi2")                                                                                \
-    X(VAES, "vaes")                                                                                \
-    X(AVX512, "avx512") /* F + BW + DQ + VL, the set every 512-bit kernel needs */                 \
+#define PLAB_CPU_FEATURE_LIST(X)                                                   \
+    X(SSSE3, "ssse3")                                                              \
+    X(SSE41, "sse4.1")                                                             \
+    X(AES, "aes")                                                                  \
+    X(AVX, "avx")                                                                  \
+    X(AVX2, "avx2")                                                                \
+    X(BMI2, "bmi2")                                                                \
+    X(VAES, "vaes")                                                                \
+    X(AVX512, "avx512") /* F + BW + DQ + VL, the set every 512-bit kernel needs */ \
     X(AVX512IFMA, "avx512ifma")
 #elif defined(__aarch64__)
-#define PLAB_CPU_FEATURE_LIST(X)                                                                   \
-    X(NEON, "neon")                                                                                \
-    X(AES, "aes") /* FEAT_AES: AESE, AESMC, AESD, AESIMC */                                        \
+#define PLAB_CPU_FEATURE_LIST(X)                              \
+    X(NEON, "neon")                                           \
+    X(AES, "aes")   /* FEAT_AES: AESE, AESMC, AESD, AESIMC */ \
     X(SHA3, "sha3") /* FEAT_SHA3: EOR3, RAX1, XAR, BCAX */
 #else
 #define PLAB_CPU_FEATURE_LIST(X)

@@ -16,8 +16,8 @@ struct plab_candidate {
     plab_any_fn *fn;
 };
 
-/* Implementations of a kernel compiled into this build, worst to best; the first is the portable one
- * and needs nothing. Ends with an entry whose `isa` is NULL. Never NULL. */
+/* Implementations of a kernel compiled into this build, worst to best; the first is the portable
+ * one and needs nothing. Ends with an entry whose `isa` is NULL. Never NULL. */
 const struct plab_candidate *plab_candidates(enum plab_kernel_id id);
 
 /* Name of a kernel, e.g. "cn_explode". */

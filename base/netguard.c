@@ -34,10 +34,10 @@ struct v6_range {
 };
 
 static const struct v6_range v6_lab[] = {
-    {{[15] = 1}, 128},                /* ::1            loopback */
-    {{0xfe, 0x80}, 10},               /* fe80::/10      RFC 4291 */
-    {{0xfc}, 7},                      /* fc00::/7       RFC 4193 */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},   /* 2001:db8::/32  RFC 3849 */
+    {{[15] = 1}, 128},              /* ::1            loopback */
+    {{0xfe, 0x80}, 10},             /* fe80::/10      RFC 4291 */
+    {{0xfc}, 7},                    /* fc00::/7       RFC 4193 */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* 2001:db8::/32  RFC 3849 */
 };
 
 static bool v4_is_lab(uint32_t addr) {

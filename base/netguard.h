@@ -32,7 +32,8 @@ bool plab_netguard_is_lab(const struct sockaddr *addr);
 PLAB_NODISCARD enum plab_status plab_netguard_check(const struct sockaddr *addr,
                                                     struct plab_error *err);
 
-/* Formats "127.0.0.1:3333" or "[::1]:3333"; any other family as "(unknown address)". Returns `out`. */
+/* Formats "127.0.0.1:3333" or "[::1]:3333"; any other family as "(unknown address)". Returns `out`.
+ */
 const char *plab_netguard_name(const struct sockaddr *addr, char out[PLAB_NETGUARD_NAME_LEN]);
 
 #endif

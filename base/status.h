@@ -18,21 +18,21 @@
 
 /* X(name, exit code of the program, meaning). The exit codes are an interface
  * that scripts rely on; README.md lists them. */
-#define PLAB_STATUS_MAP(X)                                                                         \
-    X(OK, 0, "success")                                                                            \
-    X(E_FAILED, 1, "failed")                                                                       \
-    X(E_USAGE, 2, "usage or configuration error")                                                  \
-    X(E_INPUT, 2, "invalid input")                                                                 \
-    X(E_NOMEM, 3, "not enough memory")                                                             \
-    X(E_RESOURCE, 3, "a resource is missing")                                                      \
-    X(E_IO, 3, "input/output error")                                                               \
-    X(E_MISMATCH, 4, "wrong result")                                                               \
-    X(E_UNSUPPORTED, 5, "not supported on this machine or in this build")                          \
-    X(E_NETWORK, 6, "network or peer error")                                                       \
-    X(E_PROTOCOL, 6, "protocol violation")                                                         \
-    X(E_UNTRUSTED, 7, "measured, but not to be trusted")                                           \
-    X(E_REFUSED, 8, "refused by the lab-only rule")                                                \
-    X(E_INTERRUPTED, 130, "interrupted")                                                           \
+#define PLAB_STATUS_MAP(X)                                                \
+    X(OK, 0, "success")                                                   \
+    X(E_FAILED, 1, "failed")                                              \
+    X(E_USAGE, 2, "usage or configuration error")                         \
+    X(E_INPUT, 2, "invalid input")                                        \
+    X(E_NOMEM, 3, "not enough memory")                                    \
+    X(E_RESOURCE, 3, "a resource is missing")                             \
+    X(E_IO, 3, "input/output error")                                      \
+    X(E_MISMATCH, 4, "wrong result")                                      \
+    X(E_UNSUPPORTED, 5, "not supported on this machine or in this build") \
+    X(E_NETWORK, 6, "network or peer error")                              \
+    X(E_PROTOCOL, 6, "protocol violation")                                \
+    X(E_UNTRUSTED, 7, "measured, but not to be trusted")                  \
+    X(E_REFUSED, 8, "refused by the lab-only rule")                       \
+    X(E_INTERRUPTED, 130, "interrupted")                                  \
     X(E_TERMINATED, 143, "terminated")
 
 enum plab_status {

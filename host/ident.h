@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 struct plab_ident {
-    char brand[64];      /* "Intel(R) Xeon(R) Processor", "" unknown */
-    char codename[64];   /* libcpuid's, e.g. "Sapphire Rapids-SP"; "" unknown */
+    char brand[64];    /* "Intel(R) Xeon(R) Processor", "" unknown */
+    char codename[64]; /* libcpuid's, e.g. "Sapphire Rapids-SP"; "" unknown */
     char vendor[16];
-    int family, model, stepping; /* -1 unknown */
+    int family, model, stepping;            /* -1 unknown */
     uint64_t l1d_bytes, l2_bytes, l3_bytes; /* 0 unknown */
-    char hypervisor[32]; /* "KVM" ...; "" none seen */
-    bool libcpuid;       /* false: read without libcpuid (not an x86 machine) */
+    char hypervisor[32];                    /* "KVM" ...; "" none seen */
+    bool libcpuid;                          /* false: read without libcpuid (not an x86 machine) */
 };
 
 /* Reads it; cannot fail, unknown fields stay empty. */

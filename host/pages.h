@@ -26,9 +26,9 @@ struct plab_pages {
     size_t bytes;        /* asked for */
     size_t mapped_bytes; /* rounded up to whole pages */
     bool hugetlb;        /* explicit huge pages (MAP_HUGETLB) */
-    size_t huge_bytes;   /* bytes really backed by 2 MiB pages, explicit or transparent, as read from
-                            /proc/self/smaps after the allocation */
-    int numa_node;       /* node the memory was bound to, or -1 */
+    size_t huge_bytes; /* bytes really backed by 2 MiB pages, explicit or transparent, as read from
+                          /proc/self/smaps after the allocation */
+    int numa_node;     /* node the memory was bound to, or -1 */
 };
 
 /* Maps `bytes` and touches them, on NUMA node `numa_node` (-1: wherever). Errors: PLAB_E_NOMEM with

@@ -3,8 +3,8 @@
  * Which thread goes to which logical CPU: a pure function of topology and request.
  *
  * Order of preference: faster kinds of cores first; one thread per physical core before SMT
- * siblings; spread over L3 caches so that each thread keeps the largest share of cache; within that,
- * by index. With a known L3, no more threads than scratchpads that fit (unless asked for).
+ * siblings; spread over L3 caches so that each thread keeps the largest share of cache; within
+ * that, by index. With a known L3, no more threads than scratchpads that fit (unless asked for).
  */
 #ifndef PLAB_HOST_PINPLAN_H
 #define PLAB_HOST_PINPLAN_H
@@ -31,8 +31,9 @@ struct plab_pin_plan {
     char reason[160];            /* why this many, one line for people */
 };
 
-/* Makes the plan. PLAB_E_USAGE for a bad list, a CPU that doesn't exist or isn't allowed (named), or
- * more threads than explicit CPUs. More threads than CPUs without a list wrap around and share. */
+/* Makes the plan. PLAB_E_USAGE for a bad list, a CPU that doesn't exist or isn't allowed (named),
+ * or more threads than explicit CPUs. More threads than CPUs without a list wrap around and share.
+ */
 PLAB_NODISCARD enum plab_status plab_pin_plan_make(struct plab_pin_plan *out,
                                                    const struct plab_topology *topology,
                                                    const struct plab_pin_request *request,

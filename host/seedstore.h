@@ -3,8 +3,8 @@
  * RandomX caches and datasets of one process: memory obtained once, rebuilt for each new seed.
  *
  * A store has `slots` caches (a pool keeps two: the current and the previous seed) and at most one
- * dataset, which belongs to the newest seed. Building is done by the caller's thread plus helpers that
- * the store starts for the time of the build, pinned to the given CPUs.
+ * dataset, which belongs to the newest seed. Building is done by the caller's thread plus helpers
+ * that the store starts for the time of the build, pinned to the given CPUs.
  */
 #ifndef PLAB_HOST_SEEDSTORE_H
 #define PLAB_HOST_SEEDSTORE_H
@@ -29,19 +29,19 @@ enum plab_rx_mode {
 typedef void plab_seed_progress_fn(void *cookie, const char *stage, double done, double elapsed_s);
 
 struct plab_seedstore_config {
-    const struct plab_algo *algo;      /* borrowed; decides memory sizes */
+    const struct plab_algo *algo;       /* borrowed; decides memory sizes */
     const struct plab_kernels *kernels; /* copied */
     enum plab_rx_mode mode;
     enum plab_page_policy pages;
-    unsigned slots;                    /* caches kept, 1 or more */
-    unsigned threads;                  /* that fill the dataset, 1 or more */
-    const int *cpus;                   /* `threads` OS indices or -1; NULL: not pinned; copied */
-    plab_seed_progress_fn *progress;   /* may be NULL */
+    unsigned slots;                  /* caches kept, 1 or more */
+    unsigned threads;                /* that fill the dataset, 1 or more */
+    const int *cpus;                 /* `threads` OS indices or -1; NULL: not pinned; copied */
+    plab_seed_progress_fn *progress; /* may be NULL */
     void *progress_cookie;
 };
 
-/* What a seed gives to hashers. Valid until `slots` newer seeds were built (cache) or one newer seed
- * was built (dataset). */
+/* What a seed gives to hashers. Valid until `slots` newer seeds were built (cache) or one newer
+ * seed was built (dataset). */
 struct plab_seed_view {
     const struct plab_rx_cache *cache;
     const uint8_t *dataset; /* NULL in light mode */
@@ -60,9 +60,9 @@ enum plab_rx_mode plab_seedstore_mode(const struct plab_seedstore *store);
 /* Adds the store's memory to a report. */
 void plab_seedstore_pages(const struct plab_seedstore *store, struct plab_pages_report *report);
 
-/* Gives the view of `key`, building it first when the store doesn't have it. No hasher may still use
- * the slot that is overwritten (the oldest). Cancelled within half a second when `*cancel` becomes
- * true: PLAB_E_INTERRUPTED. One caller at a time. */
+/* Gives the view of `key`, building it first when the store doesn't have it. No hasher may still
+ * use the slot that is overwritten (the oldest). Cancelled within half a second when `*cancel`
+ * becomes true: PLAB_E_INTERRUPTED. One caller at a time. */
 PLAB_NODISCARD enum plab_status plab_seedstore_get(struct plab_seedstore *store, const uint8_t *key,
                                                    size_t key_len, const atomic_bool *cancel,
                                                    struct plab_seed_view *view,

@@ -22,23 +22,23 @@ struct plab_pu {
     int l2, l3;        /* cache the PU belongs to */
     int numa_node;     /* OS index of the NUMA node */
     int package;
-    int efficiency;    /* kind of core: larger is faster; all 0 where cores are alike */
-    bool allowed;      /* in the cpuset of this process */
+    int efficiency; /* kind of core: larger is faster; all 0 where cores are alike */
+    bool allowed;   /* in the cpuset of this process */
 };
 
 struct plab_topology {
     size_t pu_count;
-    struct plab_pu *pus;             /* owned */
+    struct plab_pu *pus; /* owned */
     size_t core_count, l3_count, numa_count, package_count;
-    uint64_t l1d_bytes;              /* of one core; 0 unknown */
-    uint64_t l2_bytes, l3_bytes;     /* of one cache; 0 unknown */
-    bool cpuset_restricted;          /* some PUs are not allowed */
+    uint64_t l1d_bytes;          /* of one core; 0 unknown */
+    uint64_t l2_bytes, l3_bytes; /* of one cache; 0 unknown */
+    bool cpuset_restricted;      /* some PUs are not allowed */
     bool synthetic;
 };
 
 /* Reads this machine (`synthetic` NULL) or an hwloc synthetic description such as
- * "package:2 l3:2 core:8 pu:2". For a synthetic one, `cpuset` (a list like "0-3,8", or NULL for all)
- * marks the allowed PUs, as a container would. PLAB_E_USAGE for a bad description. */
+ * "package:2 l3:2 core:8 pu:2". For a synthetic one, `cpuset` (a list like "0-3,8", or NULL for
+ * all) marks the allowed PUs, as a container would. PLAB_E_USAGE for a bad description. */
 PLAB_NODISCARD enum plab_status plab_topology_load(struct plab_topology *out, const char *synthetic,
                                                    const char *cpuset, struct plab_error *err);
 void plab_topology_free(struct plab_topology *topology);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Worker threads: pinned, each with its own hasher and scratchpad, hashing an immutable job snapshot.
+ * Worker threads: pinned, each with its own hasher and scratchpad, hashing an immutable job
+ * snapshot.
  *
- * The owner publishes a job; workers see the new generation after at most one hash and take disjoint
- * parts of the nonce space. A value below the target becomes a share in a bounded queue; `notify` tells
- * the owner (from a worker's thread: it may only wake a loop), who drains the queue until it is empty.
- * Nothing is allocated between job and share. A job with a new RandomX seed makes the workers wait
- * while a builder thread rebuilds cache and dataset; a still newer seed cancels that build.
+ * The owner publishes a job; workers see the new generation after at most one hash and take
+ * disjoint parts of the nonce space. A value below the target becomes a share in a bounded queue;
+ * `notify` tells the owner (from a worker's thread: it may only wake a loop), who drains the queue
+ * until it is empty. Nothing is allocated between job and share. A job with a new RandomX seed
+ * makes the workers wait while a builder thread rebuilds cache and dataset; a still newer seed
+ * cancels that build.
  */
 #ifndef PLAB_HOST_WORKERS_H
 #define PLAB_HOST_WORKERS_H
@@ -24,13 +26,13 @@
 struct plab_job {
     const struct plab_algo *algo;
     uint8_t blob[PLAB_BLOB_MAX_BYTES];
-    size_t blob_len;        /* at least PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES */
-    uint64_t target;        /* share: LE64(pow value bytes 24..31) < target; UINT64_MAX: every hash */
-    uint64_t height;        /* cn/r */
+    size_t blob_len; /* at least PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES */
+    uint64_t target; /* share: LE64(pow value bytes 24..31) < target; UINT64_MAX: every hash */
+    uint64_t height; /* cn/r */
     uint8_t seed[PLAB_SEED_BYTES]; /* RandomX */
-    bool nicehash;          /* the top nonce byte (blob[42]) belongs to the pool and is kept */
-    uint32_t first_nonce;   /* counter starts here (without the pool's byte) */
-    uint64_t cookie;        /* the owner's; comes back with each share */
+    bool nicehash;        /* the top nonce byte (blob[42]) belongs to the pool and is kept */
+    uint32_t first_nonce; /* counter starts here (without the pool's byte) */
+    uint64_t cookie;      /* the owner's; comes back with each share */
 };
 
 struct plab_share {
@@ -47,7 +49,7 @@ enum plab_workers_state {
     PLAB_WORKERS_BUILDING, /* cache or dataset for a new seed */
     PLAB_WORKERS_HASHING,
     PLAB_WORKERS_EXHAUSTED, /* the job's nonce space is used up: the owner needs a new job */
-    PLAB_WORKERS_FAILED,   /* see plab_workers_error() */
+    PLAB_WORKERS_FAILED,    /* see plab_workers_error() */
 };
 
 struct plab_workers;
@@ -57,10 +59,10 @@ struct plab_workers_config {
     const struct plab_kernels *kernels; /* copied */
     enum plab_page_policy pages;
     enum plab_rx_mode rx_mode;
-    unsigned duty_percent;              /* 1..100: share of each 100 ms that a worker hashes */
-    void (*notify)(void *cookie);       /* shares waiting, or the state changed; any thread */
+    unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
+    void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread */
     void *notify_cookie;
-    plab_seed_progress_fn *progress;    /* from the builder's thread; may be NULL */
+    plab_seed_progress_fn *progress; /* from the builder's thread; may be NULL */
     void *progress_cookie;
 };
 
@@ -72,8 +74,8 @@ PLAB_NODISCARD enum plab_status plab_workers_create(struct plab_workers **out,
 /* Stops hashing at the next hash, cancels a build, joins all threads (under a second), frees. */
 void plab_workers_destroy(struct plab_workers **workers);
 
-/* Hands over a new job; replaces any older one. PLAB_E_INPUT when the algorithm can't hash this blob
- * (plab_hasher_check()'s rules); then the old job goes on. */
+/* Hands over a new job; replaces any older one. PLAB_E_INPUT when the algorithm can't hash this
+ * blob (plab_hasher_check()'s rules); then the old job goes on. */
 PLAB_NODISCARD enum plab_status plab_workers_publish(struct plab_workers *workers,
                                                      const struct plab_job *job,
                                                      struct plab_error *err);
@@ -95,7 +97,7 @@ struct plab_workers_stats {
     uint64_t hashes;         /* of all threads since the start */
     uint64_t shares_dropped; /* queue was full */
     uint64_t seed_builds;
-    double last_build_s;     /* duration of the last cache and dataset build */
+    double last_build_s;       /* duration of the last cache and dataset build */
     enum plab_rx_mode rx_mode; /* obtained; PLAB_RX_AUTO before the first RandomX job */
 };
 void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_stats *stats);

@@ -25,16 +25,17 @@ PLAB_NODISCARD enum plab_status plab_hasher_create(struct plab_hasher **out,
 /* Frees it and sets `*hasher` to NULL; NULL is fine. */
 void plab_hasher_destroy(struct plab_hasher **hasher);
 
-/* RandomX: which cache to use from now on (borrowed, built), and the dataset made from it: fast mode
- * if `dataset` is not NULL (64-byte aligned, see plab_rx_dataset_bytes()), light mode if it is. */
+/* RandomX: which cache to use from now on (borrowed, built), and the dataset made from it: fast
+ * mode if `dataset` is not NULL (64-byte aligned, see plab_rx_dataset_bytes()), light mode if it
+ * is. */
 void plab_hasher_set_seed(struct plab_hasher *hasher, const struct plab_rx_cache *cache,
                           const uint8_t *dataset);
 
 /* cn/r: height of the block being mined. Other algorithms ignore it. */
 void plab_hasher_set_height(struct plab_hasher *hasher, uint64_t height);
 
-/* PLAB_OK when `hasher` can hash `input_len` bytes now; else PLAB_E_INPUT with the reason: too short
- * (cn/1), too long, no height set (cn/r), no seed set (RandomX). */
+/* PLAB_OK when `hasher` can hash `input_len` bytes now; else PLAB_E_INPUT with the reason: too
+ * short (cn/1), too long, no height set (cn/r), no seed set (RandomX). */
 PLAB_NODISCARD enum plab_status plab_hasher_check(const struct plab_hasher *hasher,
                                                   size_t input_len, struct plab_error *err);
 

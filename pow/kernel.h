@@ -47,8 +47,8 @@ typedef void plab_cn_implode_fn(uint64_t state[25], const uint8_t *pad, size_t p
 /* A whole memory-hard loop. Source: [CNS008] section 4; Monero's variants 1, 2 and 4. */
 typedef void plab_cn_loop_fn(const struct plab_cn_loop_args *args);
 
-/* AesGenerator1R: overwrites `out` (aligned, a multiple of 64 bytes) with the generator's output and
- * `state` with its final state. Source: [RXSPEC] section 3.2. */
+/* AesGenerator1R: overwrites `out` (aligned, a multiple of 64 bytes) with the generator's output
+ * and `state` with its final state. Source: [RXSPEC] section 3.2. */
 typedef void plab_rx_fill_1r_fn(uint8_t state[64], uint8_t *out, size_t out_bytes);
 
 /* AesGenerator4R, same shape. Source: [RXSPEC] section 3.3. */
@@ -69,18 +69,18 @@ typedef void plab_argon2_block_fn(const uint64_t prev[128], const uint64_t ref[1
                                   uint64_t next[128], int with_xor);
 
 /* X(kernel, function type): every kernel of the table, in the order in which they are reported. */
-#define PLAB_KERNEL_LIST(X)                                                                        \
-    X(keccak_f1600, plab_keccak_f1600_fn)                                                          \
-    X(cn_explode, plab_cn_explode_fn)                                                              \
-    X(cn_implode, plab_cn_implode_fn)                                                              \
-    X(cn_loop_v0, plab_cn_loop_fn)                                                                 \
-    X(cn_loop_v1, plab_cn_loop_fn)                                                                 \
-    X(cn_loop_v2, plab_cn_loop_fn)                                                                 \
-    X(cn_loop_r, plab_cn_loop_fn)                                                                  \
-    X(rx_fill_1r, plab_rx_fill_1r_fn)                                                              \
-    X(rx_fill_4r, plab_rx_fill_4r_fn)                                                              \
-    X(rx_hash_1r, plab_rx_hash_1r_fn)                                                              \
-    X(rx_mix_v2, plab_rx_mix_v2_fn)                                                                \
+#define PLAB_KERNEL_LIST(X)               \
+    X(keccak_f1600, plab_keccak_f1600_fn) \
+    X(cn_explode, plab_cn_explode_fn)     \
+    X(cn_implode, plab_cn_implode_fn)     \
+    X(cn_loop_v0, plab_cn_loop_fn)        \
+    X(cn_loop_v1, plab_cn_loop_fn)        \
+    X(cn_loop_v2, plab_cn_loop_fn)        \
+    X(cn_loop_r, plab_cn_loop_fn)         \
+    X(rx_fill_1r, plab_rx_fill_1r_fn)     \
+    X(rx_fill_4r, plab_rx_fill_4r_fn)     \
+    X(rx_hash_1r, plab_rx_hash_1r_fn)     \
+    X(rx_mix_v2, plab_rx_mix_v2_fn)       \
     X(argon2_block, plab_argon2_block_fn)
 
 enum plab_kernel_id {
@@ -90,8 +90,8 @@ enum plab_kernel_id {
         PLAB_KERNEL_COUNT
 };
 
-/* A chosen set of kernels: a value, copied freely, valid for ever. `isa[id]` is the name of the chosen
- * implementation ("c", "aesni", "ce" ...), a static string. arch/dispatch.h fills it. */
+/* A chosen set of kernels: a value, copied freely, valid for ever. `isa[id]` is the name of the
+ * chosen implementation ("c", "aesni", "ce" ...), a static string. arch/dispatch.h fills it. */
 struct plab_kernels {
 #define PLAB_KERNEL_MEMBER(kernel, type) type *kernel;
     PLAB_KERNEL_LIST(PLAB_KERNEL_MEMBER)

@@ -3,12 +3,12 @@
  * The CryptoNote Stratum dialect as typed messages: bytes to messages and back, no I/O.
  *
  * One message is one JSON object on one line. Parsers check every type, length and range and never
- * trust the peer; builders write keys in a fixed order (that of XMRig 6.26 for client messages, that
- * of xmrig-proxy for pool messages), without spaces, ending in a line feed.
+ * trust the peer; builders write keys in a fixed order (that of XMRig 6.26 for client messages,
+ * that of xmrig-proxy for pool messages), without spaces, ending in a line feed.
  *
- * Limits keep hostile input cheap: PLAB_STRATUM_LINE_MAX bytes a line, PLAB_STRATUM_DEPTH_MAX levels,
- * ids and names of at most PLAB_STRATUM_ID_MAX bytes without control characters. Duplicate keys are
- * refused. The height of a job may be any unsigned 64-bit number.
+ * Limits keep hostile input cheap: PLAB_STRATUM_LINE_MAX bytes a line, PLAB_STRATUM_DEPTH_MAX
+ * levels, ids and names of at most PLAB_STRATUM_ID_MAX bytes without control characters. Duplicate
+ * keys are refused. The height of a job may be any unsigned 64-bit number.
  */
 #ifndef PLAB_STRATUM_MSG_H
 #define PLAB_STRATUM_MSG_H
@@ -55,11 +55,11 @@ struct plab_stratum_login {
 struct plab_stratum_submit {
     char session_id[PLAB_STRATUM_ID_MAX + 1];
     char job_id[PLAB_STRATUM_ID_MAX + 1];
-    uint8_t nonce[4];                    /* as it stands in the blob */
-    uint8_t result[PLAB_STRATUM_HASH];   /* value compared with the target: rx/2: the commitment */
-    bool has_commitment;                 /* rx/2 only; the field holds the raw RandomX hash */
+    uint8_t nonce[4];                  /* as it stands in the blob */
+    uint8_t result[PLAB_STRATUM_HASH]; /* value compared with the target: rx/2: the commitment */
+    bool has_commitment;               /* rx/2 only; the field holds the raw RandomX hash */
     uint8_t commitment[PLAB_STRATUM_HASH];
-    char algo[PLAB_STRATUM_NAME_MAX];    /* "" when absent */
+    char algo[PLAB_STRATUM_NAME_MAX]; /* "" when absent */
 };
 
 /* What a pool receives. */
@@ -78,8 +78,8 @@ struct plab_stratum_job {
     char job_id[PLAB_STRATUM_ID_MAX + 1];
     uint8_t blob[PLAB_STRATUM_BLOB_MAX];
     size_t blob_len;
-    uint64_t target;                      /* 64-bit: share when LE64(value[24..31]) < target */
-    char algo[PLAB_STRATUM_NAME_MAX];     /* "" when the pool doesn't say */
+    uint64_t target;                  /* 64-bit: share when LE64(value[24..31]) < target */
+    char algo[PLAB_STRATUM_NAME_MAX]; /* "" when the pool doesn't say */
     bool has_height;
     uint64_t height;
     bool has_seed;
@@ -104,10 +104,11 @@ struct plab_stratum_reply {
     enum plab_stratum_event event;
     struct plab_stratum_id id; /* response */
     bool ok;                   /* response: an object as result and no error */
-    char error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */
-    bool has_session;          /* response to a login */
+    char
+        error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */
+    bool has_session;                     /* response to a login */
     char session_id[PLAB_STRATUM_ID_MAX + 1];
-    unsigned extensions;       /* PLAB_EXT_* of a login response */
+    unsigned extensions; /* PLAB_EXT_* of a login response */
     char status[PLAB_STRATUM_NAME_MAX];
     bool has_job; /* event JOB, or a login/getjob response that carries one */
     struct plab_stratum_job job;
@@ -122,14 +123,14 @@ PLAB_NODISCARD enum plab_status plab_stratum_parse_request(const char *line, siz
                                                            struct plab_stratum_request *out,
                                                            struct plab_error *err);
 
-/* Client side: parses one line. PLAB_E_PROTOCOL when it isn't JSON or not an object; PLAB_E_INPUT when
- * a job in it can't be used (the text names field, value and rule). */
+/* Client side: parses one line. PLAB_E_PROTOCOL when it isn't JSON or not an object; PLAB_E_INPUT
+ * when a job in it can't be used (the text names field, value and rule). */
 PLAB_NODISCARD enum plab_status plab_stratum_parse_reply(const char *line, size_t len,
                                                          struct plab_stratum_reply *out,
                                                          struct plab_error *err);
 
-/* Builders. Each writes one line with LF and a NUL into `out` and returns its length without the NUL,
- * or 0 when it doesn't fit `cap`. */
+/* Builders. Each writes one line with LF and a NUL into `out` and returns its length without the
+ * NUL, or 0 when it doesn't fit `cap`. */
 size_t plab_stratum_build_login(char *out, size_t cap, int64_t id,
                                 const struct plab_stratum_login *login);
 size_t plab_stratum_build_submit(char *out, size_t cap, int64_t id,

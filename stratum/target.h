@@ -20,15 +20,15 @@ uint64_t plab_difficulty_of_value(const uint8_t value[32]);
 /* True when the value is below the target. */
 bool plab_target_met(const uint8_t value[32], uint64_t target);
 
-/* Parses a target as a pool sends it: 8 hex digits (expanded as XMRig does: t64 = floor((2^64 - 1) /
- * floor((2^32 - 1) / t32))) or 16 hex digits, little-endian. PLAB_E_INPUT for zero and for
+/* Parses a target as a pool sends it: 8 hex digits (expanded as XMRig does: t64 = floor((2^64 - 1)
+ * / floor((2^32 - 1) / t32))) or 16 hex digits, little-endian. PLAB_E_INPUT for zero and for
  * everything else. */
 PLAB_NODISCARD enum plab_status plab_target_parse(const char *hex, size_t len, uint64_t *target,
                                                   struct plab_error *err);
 
-/* The target that a miner will really use when `difficulty` is sent in `target_bytes` (4 or 8) bytes,
- * and its text. The 4-byte form can't express difficulties above 2^32 - 1 and rounds up: use 8 bytes
- * above 100000. */
+/* The target that a miner will really use when `difficulty` is sent in `target_bytes` (4 or 8)
+ * bytes, and its text. The 4-byte form can't express difficulties above 2^32 - 1 and rounds up: use
+ * 8 bytes above 100000. */
 uint64_t plab_target_wire(uint64_t difficulty, unsigned target_bytes, char hex[17]);
 
 /* Number of target bytes that suits a difficulty: 4 up to 100000, else 8. */

@@ -25,18 +25,18 @@ void plab_test_register(struct plab_test *test);
 void plab_test_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), noreturn));
 
-#define TEST(suite_, name_)                                                                        \
-    static void test_##suite_##_##name_(void);                                                     \
-    __attribute__((constructor)) static void register_##suite_##_##name_(void) {                   \
-        static struct plab_test test = {#suite_, #name_, test_##suite_##_##name_, NULL};           \
-        plab_test_register(&test);                                                                 \
-    }                                                                                              \
+#define TEST(suite_, name_)                                                              \
+    static void test_##suite_##_##name_(void);                                           \
+    __attribute__((constructor)) static void register_##suite_##_##name_(void) {         \
+        static struct plab_test test = {#suite_, #name_, test_##suite_##_##name_, NULL}; \
+        plab_test_register(&test);                                                       \
+    }                                                                                    \
     static void test_##suite_##_##name_(void)
-#define CHECK_MSG(cond, ...)                                                                       \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            plab_test_fail(__FILE__, __LINE__, __VA_ARGS__);                                       \
-        }                                                                                          \
+#define CHECK_MSG(cond, ...)                                 \
+    do {                                                     \
+        if (!(cond)) {                                       \
+            plab_test_fail(__FILE__, __LINE__, __VA_ARGS__); \
+        }                                                    \
     } while (0)
 
 #else
@@ -48,13 +48,13 @@ void plab_test_fail(const char *file, int line, const char *fmt, ...)
 #endif
 
 #define CHECK(cond) CHECK_MSG(cond, "%s", #cond)
-#define CHECK_STR(got, want)                                                                       \
+#define CHECK_STR(got, want) \
     CHECK_MSG(strcmp((got), (want)) == 0, "%s: got \"%s\", want \"%s\"", #got, (got), (want))
-#define CHECK_U64(got, want)                                                                       \
-    CHECK_MSG((uint64_t)(got) == (uint64_t)(want), "%s: got %llu (0x%llx), want %llu (0x%llx)",    \
-              #got, (unsigned long long)(got), (unsigned long long)(got),                          \
+#define CHECK_U64(got, want)                                                                    \
+    CHECK_MSG((uint64_t)(got) == (uint64_t)(want), "%s: got %llu (0x%llx), want %llu (0x%llx)", \
+              #got, (unsigned long long)(got), (unsigned long long)(got),                       \
               (unsigned long long)(want), (unsigned long long)(want))
-#define CHECK_MEM(got, want, len)                                                                  \
+#define CHECK_MEM(got, want, len) \
     CHECK_MSG(memcmp((got), (want), (len)) == 0, "%s differs from %s", #got, #want)
 
 #endif
