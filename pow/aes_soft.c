@@ -97,10 +97,11 @@ const uint32_t plab_aes_dec_table[4][256] = {
     {INV_SBOX(DEC3)},
 };
 
-static const uint8_t sbox[256] = {SBOX(SAME)};
+const uint8_t plab_aes_sbox[256] = {SBOX(SAME)};
 
 static uint32_t substitute_word(uint32_t w) {
-    return COLUMN(sbox[w & 0xFF], sbox[w >> 8 & 0xFF], sbox[w >> 16 & 0xFF], sbox[w >> 24]);
+    return COLUMN(plab_aes_sbox[w & 0xFF], plab_aes_sbox[w >> 8 & 0xFF],
+                  plab_aes_sbox[w >> 16 & 0xFF], plab_aes_sbox[w >> 24]);
 }
 
 void plab_aes256_expand10(const uint8_t key[32], struct plab_aes_block round_keys[10]) {

@@ -17,6 +17,9 @@ struct plab_aes_block {
     uint64_t lo, hi;
 };
 
+/* SubBytes of one byte. */
+extern const uint8_t plab_aes_sbox[256];
+
 /* table[row][byte]: SubBytes and MixColumns of a byte that ShiftRows leaves in that row; one
  * column, row 0 in the low byte. The inverse transformations in the second. */
 extern const uint32_t plab_aes_enc_table[4][256];
