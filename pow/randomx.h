@@ -16,22 +16,28 @@
 
 #define PLAB_RX_ITEM_BYTES 64
 
+struct plab_rx_cache;
+struct plab_rx_vm;
+
 /* Parameters of one variant. Source: [RXSPEC] table 1.2.1; units in the names. */
 struct plab_rx_params {
     uint32_t argon_kib;
     uint32_t argon_passes;
     uint32_t argon_lanes;
-    const char *argon_salt;
+    const char *argon_salt; /* without the NUL */
     uint32_t cache_accesses;
     uint32_t superscalar_latency;
-    uint64_t dataset_base_bytes;
-    uint64_t dataset_extra_bytes;
-    uint32_t program_size; /* instructions */
+    uint64_t dataset_base_bytes;  /* a power of two */
+    uint64_t dataset_extra_bytes; /* a multiple of 64 */
+    uint32_t program_size;        /* instructions: a multiple of 8, at most 384 */
     uint32_t program_iterations;
     uint32_t program_count;
-    uint32_t l1_bytes, l2_bytes, l3_bytes; /* scratchpad levels */
+    uint32_t l1_bytes, l2_bytes, l3_bytes; /* scratchpad levels, powers of two */
     bool v2; /* gated CFROUND, AES mix of F and E, prefetch two iterations ahead, commitment */
 };
+
+/* rx/0 and rx/2. */
+extern const struct plab_rx_params plab_rx_params_0, plab_rx_params_2;
 
 /* Bytes of cache and dataset memory, and number of dataset items. */
 size_t plab_rx_cache_bytes(const struct plab_rx_params *params);
@@ -49,8 +55,8 @@ PLAB_NODISCARD enum plab_status plab_rx_cache_create(struct plab_rx_cache **out,
                                                      void *memory);
 void plab_rx_cache_destroy(struct plab_rx_cache **cache);
 
-/* Builds the cache for a key of 0..PLAB_RX_KEY_MAX_BYTES bytes (PLAB_E_INPUT above), about a second.
- * Looks at `*cancel` (may be NULL) every few milliseconds; when it becomes true, returns
+/* Builds the cache for a key of 0..PLAB_RX_KEY_MAX_BYTES bytes (PLAB_E_INPUT above), about a
+ * second. Looks at `*cancel` (may be NULL) every few milliseconds; when it becomes true, returns
  * PLAB_E_INTERRUPTED and leaves the cache unusable until built again. */
 PLAB_NODISCARD enum plab_status plab_rx_cache_build(struct plab_rx_cache *cache, const uint8_t *key,
                                                     size_t key_len, const atomic_bool *cancel,
@@ -60,5 +66,31 @@ PLAB_NODISCARD enum plab_status plab_rx_cache_build(struct plab_rx_cache *cache,
  * Threads may call it at once for different ranges. Source: [RXSPEC] section 7.3. */
 void plab_rx_dataset_fill(const struct plab_rx_cache *cache, uint64_t first, uint64_t count,
                           uint8_t *out);
+
+/* Creates a virtual machine for one thread. Borrows `params` and, until destroyed, `scratchpad`
+ * (64-byte aligned, params->l3_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
+PLAB_NODISCARD enum plab_status plab_rx_vm_create(struct plab_rx_vm **out,
+                                                  const struct plab_rx_params *params,
+                                                  const struct plab_kernels *kernels,
+                                                  void *scratchpad);
+
+/* Frees it and sets `*vm` to NULL; NULL is fine. */
+void plab_rx_vm_destroy(struct plab_rx_vm **vm);
+
+/* What to read items from: `dataset` (64-byte aligned, complete), or if it is NULL the cache, which
+ * computes each item when it is read (light mode: the same hashes, about ten times slower). Both
+ * are borrowed until replaced; `cache` may be NULL if `dataset` is not. */
+void plab_rx_vm_set_seed(struct plab_rx_vm *vm, const struct plab_rx_cache *cache,
+                         const uint8_t *dataset);
+
+/* The RandomX hash of any input. A seed must have been set. Changes the thread's floating-point
+ * rounding during the call and restores it. Source: [RXSPEC] section 2. */
+void plab_rx_vm_hash(struct plab_rx_vm *vm, const uint8_t *input, size_t input_len,
+                     uint8_t out[PLAB_HASH_BYTES]);
+
+/* BLAKE2b-256(input || hash), what rx/2 compares with the target. Source: RandomX v2 design,
+ * "Commitment". */
+void plab_rx_commitment(const uint8_t *input, size_t input_len, const uint8_t hash[PLAB_HASH_BYTES],
+                        uint8_t out[PLAB_HASH_BYTES]);
 
 #endif
