@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pool/jobs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void plab_jobs_init(struct plab_jobs *jobs, uint32_t session) {
+    memset(jobs, 0, sizeof *jobs);
+    jobs->session = session;
+}
+
+static void forget(struct plab_pool_job *job) {
+    plab_template_unref(&job->tmpl);
+    free(job->nonces);
+    memset(job, 0, sizeof *job);
+}
+
+void plab_jobs_clear(struct plab_jobs *jobs) {
+    for (size_t i = 0; i < PLAB_JOBS_KEPT; i++) {
+        forget(&jobs->ring[i]);
+    }
+}
+
+struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template *tmpl,
+                                    uint64_t difficulty, uint64_t target) {
+    uint32_t number = ++jobs->last;
+    struct plab_pool_job *job = &jobs->ring[number % PLAB_JOBS_KEPT];
+    /* Before the old one is forgotten: it may hold the last reference to the same template. */
+    struct plab_template *held = plab_template_ref(tmpl);
+    forget(job);
+    job->number = number;
+    job->tmpl = held;
+    job->extra_nonce = tmpl->next_extra_nonce++;
+    job->difficulty = difficulty;
+    job->target = target;
+    job->blob_len = plab_template_hashing_blob(tmpl, job->extra_nonce, job->blob);
+    return job;
+}
+
+void plab_jobs_id(const struct plab_jobs *jobs, uint32_t number, char out[PLAB_JOB_ID_LEN]) {
+    snprintf(out, PLAB_JOB_ID_LEN, "%08x%08x", (unsigned)jobs->session, (unsigned)number);
+}
+
+struct plab_pool_job *plab_jobs_by_number(struct plab_jobs *jobs, uint32_t number) {
+    struct plab_pool_job *job = &jobs->ring[number % PLAB_JOBS_KEPT];
+    return number != 0 && job->number == number ? job : NULL;
+}
+
+enum plab_job_lookup plab_jobs_find(struct plab_jobs *jobs, const char *id,
+                                    struct plab_pool_job **job) {
+    char canonical[PLAB_JOB_ID_LEN];
+    *job = NULL;
+    if (strlen(id) != PLAB_JOB_ID_LEN - 1) {
+        return PLAB_JOB_UNKNOWN;
+    }
+    uint32_t number = (uint32_t)strtoul(id + 8, NULL, 16);
+    plab_jobs_id(jobs, number, canonical);
+    if (strcmp(canonical, id) != 0 || number == 0 || number > jobs->last) {
+        return PLAB_JOB_UNKNOWN;
+    }
+    *job = plab_jobs_by_number(jobs, number);
+    return *job != NULL ? PLAB_JOB_FOUND : PLAB_JOB_EXPIRED;
+}
+
+/* Index of the first noted nonce that isn't below `nonce`. */
+static size_t lower_bound(const struct plab_pool_job *job, uint32_t nonce) {
+    size_t low = 0, high = job->nonce_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (job->nonces[middle] < nonce) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool noted(const struct plab_pool_job *job, size_t index, uint32_t nonce) {
+    return index < job->nonce_count && job->nonces[index] == nonce;
+}
+
+enum plab_nonce_claim plab_job_claim_nonce(struct plab_pool_job *job, uint32_t nonce) {
+    size_t at = lower_bound(job, nonce);
+    if (noted(job, at, nonce)) {
+        return PLAB_NONCE_DUPLICATE;
+    }
+    if (job->nonce_count == PLAB_JOB_NONCES_MAX) {
+        return PLAB_NONCE_FULL;
+    }
+    if (job->nonce_count == job->nonce_cap) {
+        size_t cap = job->nonce_cap > 0 ? 2 * job->nonce_cap : 16;
+        uint32_t *grown = realloc(job->nonces, cap * sizeof *grown);
+        if (grown == NULL) {
+            return PLAB_NONCE_FULL;
+        }
+        job->nonces = grown;
+        job->nonce_cap = cap;
+    }
+    memmove(job->nonces + at + 1, job->nonces + at, (job->nonce_count - at) * sizeof *job->nonces);
+    job->nonces[at] = nonce;
+    job->nonce_count++;
+    return PLAB_NONCE_NEW;
+}
+
+void plab_job_unclaim_nonce(struct plab_pool_job *job, uint32_t nonce) {
+    size_t at = lower_bound(job, nonce);
+    if (noted(job, at, nonce)) {
+        job->nonce_count--;
+        memmove(job->nonces + at, job->nonces + at + 1,
+                (job->nonce_count - at) * sizeof *job->nonces);
+    }
+}
