@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bodies of RandomX's AES generators and hash, shared by the architectures: see arch/v128.h.
+ *
+ * Four columns are four independent chains of rounds. In the generators columns 0 and 2 decrypt, 1
+ * and 3 encrypt; in the hash and in the v2 mix it is the other way round.
+ *
+ * Source: [RXSPEC] sections 3.2 to 3.4; RandomX v2 design for the mix.
+ */
+#ifndef PLAB_ARCH_RX_AES_BODY_H
+#define PLAB_ARCH_RX_AES_BODY_H
+
+#include <stddef.h>
+
+#include "arch/v128.h"
+#include "pow/rx_aes_keys.h"
+
+struct rx_columns {
+    v128 c0, c1, c2, c3;
+};
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_load(const void *p) {
+    const uint8_t *bytes = p;
+    return (struct rx_columns){v128_loadu(bytes), v128_loadu(bytes + 16), v128_loadu(bytes + 32),
+                               v128_loadu(bytes + 48)};
+}
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_load_aligned(const uint8_t *p) {
+    return (struct rx_columns){v128_load(p), v128_load(p + 16), v128_load(p + 32),
+                               v128_load(p + 48)};
+}
+
+static PLAB_ALWAYS_INLINE void rx_store(uint8_t *p, struct rx_columns s) {
+    v128_storeu(p, s.c0);
+    v128_storeu(p + 16, s.c1);
+    v128_storeu(p + 32, s.c2);
+    v128_storeu(p + 48, s.c3);
+}
+
+static PLAB_ALWAYS_INLINE void rx_store_aligned(uint8_t *p, struct rx_columns s) {
+    v128_store(p, s.c0);
+    v128_store(p + 16, s.c1);
+    v128_store(p + 32, s.c2);
+    v128_store(p + 48, s.c3);
+}
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_generator_round(struct rx_columns s,
+                                                               struct rx_columns keys) {
+    return (struct rx_columns){v128_aesdec(s.c0, keys.c0), v128_aesenc(s.c1, keys.c1),
+                               v128_aesdec(s.c2, keys.c2), v128_aesenc(s.c3, keys.c3)};
+}
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_hash_round(struct rx_columns s,
+                                                          struct rx_columns keys) {
+    return (struct rx_columns){v128_aesenc(s.c0, keys.c0), v128_aesdec(s.c1, keys.c1),
+                               v128_aesenc(s.c2, keys.c2), v128_aesdec(s.c3, keys.c3)};
+}
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_same_key(v128 key) {
+    return (struct rx_columns){key, key, key, key};
+}
+
+/* Round `i` (0..3) of the second generator: one key for columns 0 and 1, another for 2 and 3. */
+static PLAB_ALWAYS_INLINE struct rx_columns rx_keys_4r(int i) {
+    v128 left = v128_loadu(plab_rx_gen_4r_keys[i]);
+    v128 right = v128_loadu(plab_rx_gen_4r_keys[i + 4]);
+    return (struct rx_columns){left, left, right, right};
+}
+
+static PLAB_ALWAYS_INLINE void rx_fill_1r_body(uint8_t state[64], uint8_t *out, size_t out_bytes) {
+    struct rx_columns keys = rx_load(plab_rx_gen_1r_keys);
+    struct rx_columns s = rx_load(state);
+
+    for (size_t at = 0; at < out_bytes; at += 64) {
+        s = rx_generator_round(s, keys);
+        rx_store_aligned(out + at, s);
+    }
+    rx_store(state, s);
+}
+
+static PLAB_ALWAYS_INLINE void rx_fill_4r_body(uint8_t state[64], uint8_t *out, size_t out_bytes) {
+    struct rx_columns k0 = rx_keys_4r(0), k1 = rx_keys_4r(1);
+    struct rx_columns k2 = rx_keys_4r(2), k3 = rx_keys_4r(3);
+    struct rx_columns s = rx_load(state);
+
+    for (size_t at = 0; at < out_bytes; at += 64) {
+        s = rx_generator_round(s, k0);
+        s = rx_generator_round(s, k1);
+        s = rx_generator_round(s, k2);
+        s = rx_generator_round(s, k3);
+        rx_store_aligned(out + at, s);
+    }
+    rx_store(state, s);
+}
+
+static PLAB_ALWAYS_INLINE void rx_hash_1r_body(const uint8_t *in, size_t in_bytes,
+                                               uint8_t out[64]) {
+    struct rx_columns s = rx_load(plab_rx_hash_1r_state);
+
+    for (size_t at = 0; at < in_bytes; at += 64) {
+        s = rx_hash_round(s, rx_load_aligned(in + at));
+    }
+    s = rx_hash_round(s, rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[0])));
+    s = rx_hash_round(s, rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[1])));
+    rx_store(out, s);
+}
+
+static PLAB_ALWAYS_INLINE void rx_mix_v2_body(uint8_t f[64], const uint8_t e[64]) {
+    struct rx_columns s = rx_load_aligned(f), keys = rx_load_aligned(e);
+
+    s = rx_hash_round(s, rx_same_key(keys.c0));
+    s = rx_hash_round(s, rx_same_key(keys.c1));
+    s = rx_hash_round(s, rx_same_key(keys.c2));
+    s = rx_hash_round(s, rx_same_key(keys.c3));
+    rx_store_aligned(f, s);
+}
+
+#endif
