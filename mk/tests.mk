@@ -46,7 +46,8 @@ $(B)/tests/oracle-tests: $(call test_objects,$(ORACLE_TEST_SRC)) $(B)/libpowlab_
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(RUNNER_LIBS) -lrandomx -lcrypto -lm
 
-$(B)/tests/checkasm: $(CHECKASM_SRC:%.c=$(B)/%.o) $(B)/libpowlab_core.a
+# Not in tests/: the objects have a folder of that name.
+$(B)/checkasm: $(CHECKASM_SRC:%.c=$(B)/%.o) $(B)/libpowlab_core.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lm
@@ -58,9 +59,29 @@ tests-unit: $(B)/tests/unit-tests ## Build and run the unit tests
 	$(Q)$<
 tests-oracle: $(B)/tests/oracle-tests ## Build and run the comparison with librandomx and OpenSSL
 	$(Q)$<
-checkasm: $(B)/tests/checkasm ## Build and run checkasm (EXEC= for an emulator)
-	$(Q)$(EXEC) $<
+checkasm: $(B)/checkasm ## Build and run checkasm (EXEC= for an emulator, CHECKASM_ARGS=)
+	$(Q)$(EXEC) $< $(CHECKASM_ARGS)
 
 .PHONY: integration
 integration: all ## Run the integration tests around the real program
 	$(Q)tools/integration.sh
+
+# Other processors, by emulation of user programs. Timing means nothing there, and rounds are fewer.
+AARCH64_CROSS ?= aarch64-linux-gnu-
+QEMU_AARCH64 := qemu-aarch64 -L /usr/aarch64-linux-gnu
+EMULATED_ROUNDS ?= 80
+X86_LADDER := qemu64 Conroe Penryn Westmere Haswell max
+
+.PHONY: check-aarch64 check-ladder
+check-aarch64: ## Cross-build the core; run its tests and checkasm under qemu-aarch64
+	$(Q)$(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc CONFIG=release \
+	  tests-core checkasm EXEC='$(QEMU_AARCH64) -cpu max' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
+	$(Q)$(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc CONFIG=release \
+	  checkasm EXEC='$(QEMU_AARCH64) -cpu cortex-a72' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
+
+# Each rung has more instructions than the one before. A kernel that uses one above its flag, or a
+# portable object that uses one at all, ends in an illegal instruction on a lower rung.
+check-ladder: $(B)/checkasm ## Run checkasm on emulated x86-64 models, from the oldest up
+	$(Q)for model in $(X86_LADDER); do \
+	  echo "== $$model" && qemu-x86_64 -cpu $$model $< --rounds $(EMULATED_ROUNDS) || exit 1; \
+	done
