@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pow/algo.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+#include "pow/cryptonight.h"
+#include "pow/randomx.h"
+
+#define MIB ((size_t)1 << 20)
+
+static const struct plab_algo algorithms[] = {
+    {
+        .name = "cn/0",
+        .note = "CryptoNight as first published",
+        .family = PLAB_FAMILY_CRYPTONIGHT,
+        .scratchpad_bytes = 2 * MIB,
+        .cn = &plab_cn_params_0,
+    },
+    {
+        .name = "cn/1",
+        .note = "Monero from April 2018 (version 7)",
+        .family = PLAB_FAMILY_CRYPTONIGHT,
+        .scratchpad_bytes = 2 * MIB,
+        .min_input_bytes = PLAB_CN_V1_INPUT_MIN_BYTES,
+        .cn = &plab_cn_params_1,
+    },
+    {
+        .name = "cn/2",
+        .note = "Monero from October 2018 (version 8)",
+        .family = PLAB_FAMILY_CRYPTONIGHT,
+        .scratchpad_bytes = 2 * MIB,
+        .cn = &plab_cn_params_2,
+    },
+    {
+        .name = "cn/r",
+        .note = "Monero from March 2019 (version 10): a random program per height",
+        .family = PLAB_FAMILY_CRYPTONIGHT,
+        .scratchpad_bytes = 2 * MIB,
+        .needs_height = true,
+        .cn = &plab_cn_params_r,
+    },
+    {
+        .name = "rx/0",
+        .note = "RandomX: Monero from November 2019",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .needs_seed = true,
+        .rx = &plab_rx_params_0,
+    },
+    {
+        .name = "rx/2",
+        .note = "RandomX version 2, with commitment",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .needs_seed = true,
+        .has_commitment = true,
+        .rx = &plab_rx_params_2,
+    },
+};
+
+const struct plab_algo *plab_algo_list(size_t *count) {
+    *count = PLAB_ARRAY_LEN(algorithms);
+    return algorithms;
+}
+
+/* "cn/0, cn/1, ..." for a message. */
+static void join_names(char *out, size_t out_cap) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(algorithms); i++) {
+        size_t len = strlen(algorithms[i].name);
+        size_t comma = i > 0 ? 2 : 0;
+        if (used + comma + len >= out_cap) {
+            return;
+        }
+        memcpy(out + used, ", ", comma);
+        memcpy(out + used + comma, algorithms[i].name, len + 1);
+        used += comma + len;
+    }
+}
+
+static enum plab_status fail_unknown(const char *name, struct plab_error *err) {
+    const char *names[PLAB_ARRAY_LEN(algorithms)];
+    char known[200];
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(algorithms); i++) {
+        names[i] = algorithms[i].name;
+    }
+    const char *nearest = plab_suggest(name, names, PLAB_ARRAY_LEN(algorithms));
+    if (nearest != NULL) {
+        return plab_fail(err, PLAB_E_USAGE, "unknown algorithm '%.40s', did you mean '%s'?", name,
+                         nearest);
+    }
+    join_names(known, sizeof known);
+    return plab_fail(err, PLAB_E_USAGE, "unknown algorithm '%.40s', known are: %s", name, known);
+}
+
+enum plab_status plab_algo_find(const char *name, const struct plab_algo **out,
+                                struct plab_error *err) {
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(algorithms); i++) {
+        if (strcmp(name, algorithms[i].name) == 0) {
+            *out = &algorithms[i];
+            return PLAB_OK;
+        }
+    }
+    return fail_unknown(name, err);
+}
