@@ -16,7 +16,12 @@ struct plab_ident {
     bool libcpuid;                          /* false: read without libcpuid (not an x86 machine) */
 };
 
-/* Reads it; cannot fail, unknown fields stay empty. */
+/* Reads it; cannot fail, unknown fields stay empty. A hypervisor may present another processor than
+ * the real one, so this is what the machine says, not proof. */
 void plab_ident_read(struct plab_ident *ident);
+
+/* What a text in the format of /proc/cpuinfo (x86 or AArch64) says: everything but the caches. Used
+ * where libcpuid isn't there; a pure function. */
+void plab_ident_from_cpuinfo(struct plab_ident *ident, const char *text);
 
 #endif

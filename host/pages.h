@@ -5,6 +5,7 @@
 #ifndef PLAB_HOST_PAGES_H
 #define PLAB_HOST_PAGES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +27,9 @@ struct plab_pages {
     size_t bytes;        /* asked for */
     size_t mapped_bytes; /* rounded up to whole pages */
     bool hugetlb;        /* explicit huge pages (MAP_HUGETLB) */
-    size_t huge_bytes; /* bytes really backed by 2 MiB pages, explicit or transparent, as read from
-                          /proc/self/smaps after the allocation */
-    int numa_node;     /* node the memory was bound to, or -1 */
+    size_t huge_bytes;   /* how many of `bytes` are really backed by 2 MiB pages, explicit or
+                            transparent, as read from /proc/self/smaps after the allocation */
+    int numa_node;       /* node the memory prefers, or -1 (none asked for, or not permitted) */
 };
 
 /* Maps `bytes` and touches them, on NUMA node `numa_node` (-1: wherever). Errors: PLAB_E_NOMEM with
@@ -38,6 +39,13 @@ struct plab_pages {
 PLAB_NODISCARD enum plab_status plab_pages_map(struct plab_pages *out, size_t bytes,
                                                enum plab_page_policy policy, int numa_node,
                                                struct plab_error *err);
+
+/* The same for large memory: touched in steps of some MiB, with a look at `*cancel` (may be NULL)
+ * before each. When it is true: PLAB_E_INTERRUPTED, and nothing stays mapped. */
+PLAB_NODISCARD enum plab_status plab_pages_map_cancellable(struct plab_pages *out, size_t bytes,
+                                                           enum plab_page_policy policy,
+                                                           int numa_node, const atomic_bool *cancel,
+                                                           struct plab_error *err);
 
 /* Gives the memory back and zeroes `*pages`; a zeroed one is fine. */
 void plab_pages_unmap(struct plab_pages *pages);
@@ -53,7 +61,8 @@ void plab_pages_add(struct plab_pages_report *report, const struct plab_pages *p
 /* Formats a report: "2 MiB 100 % (hugetlb)", "2 MiB 37 % (transparent)", "4 KiB". Returns `out`. */
 const char *plab_pages_describe(const struct plab_pages_report *report, char *out, size_t out_cap);
 
-/* MemAvailable of /proc/meminfo in bytes, limited by the cgroup's memory.max; 0 if unknown. */
+/* MemAvailable of /proc/meminfo in bytes, limited by what the memory limits of the process's
+ * cgroups (version 1 or 2) leave; 0 if unknown. */
 uint64_t plab_memory_available_bytes(void);
 
 #endif

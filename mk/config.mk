@@ -18,7 +18,8 @@ COMPILER := $(if $(findstring clang,$(CC)),clang,gcc)
 B ?= build/$(if $(ARCH),$(ARCH),unknown)-$(CONFIG)$(if $(filter clang,$(COMPILER)),-clang)
 
 # What the rest of the program links; the core needs none of it.
-PKGS := hwloc libuv jansson libcyaml libcpuid
+# libcpuid knows x86 processors only.
+PKGS := hwloc libuv jansson libcyaml $(if $(filter x86_64,$(ARCH)),libcpuid)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
