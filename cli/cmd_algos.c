@@ -55,7 +55,7 @@ static void print_table(const struct plab_algo *algos, size_t count, const struc
            "used by");
     for (size_t i = 0; i < count; i++) {
         const struct plab_algo *algo = &algos[i];
-        char shared[40] = "none";
+        char shared[64] = "none";
         if (algo->rx != NULL) {
             snprintf(shared, sizeof shared, "%zu MiB (light %zu)",
                      plab_rx_dataset_bytes(algo->rx) >> 20, plab_rx_cache_bytes(algo->rx) >> 20);

@@ -18,13 +18,14 @@ struct plab_frame {
 };
 
 enum plab_frame_event {
-    PLAB_FRAME_LINE,     /* a line, without LF and a CR before it; may be empty */
+    PLAB_FRAME_LINE,     /* a line, without LF and a CR before it; blank lines are not reported */
     PLAB_FRAME_TOO_LONG, /* a line was cut off and dropped, reported once, when it begins to
                             overflow */
 };
 
-/* Called for each event; `line` is valid during the call only. Return false to stop: the rest of
- * the data is dropped and plab_frame_feed() returns PLAB_OK at once (the owner is closing). */
+/* Called for each event; `line` is valid during the call only, and NULL for PLAB_FRAME_TOO_LONG.
+ * Return false to stop: the rest of the data is dropped and plab_frame_feed() returns PLAB_OK at
+ * once (the owner is closing). */
 typedef bool plab_frame_fn(void *cookie, enum plab_frame_event event, const char *line, size_t len);
 
 /* Takes `len` bytes as they came. PLAB_E_NOMEM only. */

@@ -8,7 +8,13 @@
  *
  * Limits keep hostile input cheap: PLAB_STRATUM_LINE_MAX bytes a line, PLAB_STRATUM_DEPTH_MAX
  * levels, ids and names of at most PLAB_STRATUM_ID_MAX bytes without control characters. Duplicate
- * keys are refused. The height of a job may be any unsigned 64-bit number.
+ * keys and escaped NULs are refused. A job's height is read up to 2^63 - 1, the JSON parser's
+ * range.
+ *
+ * The nonce stands at byte 39 of the blob, as all miners of this dialect have it, whatever the
+ * varints before it say.
+ *
+ * Error texts are safe to print and to send: bytes that the peer wrote are escaped in them.
  */
 #ifndef PLAB_STRATUM_MSG_H
 #define PLAB_STRATUM_MSG_H
@@ -25,7 +31,8 @@
 #define PLAB_STRATUM_TEXT_MAX 256 /* login, pass, agent, rig id, error messages (longer: cut) */
 #define PLAB_STRATUM_ALGO_MAX 64  /* names in a login's algorithm list; the rest is ignored */
 #define PLAB_STRATUM_NAME_MAX 32  /* one algorithm name */
-#define PLAB_STRATUM_BLOB_MAX 408
+#define PLAB_STRATUM_BLOB_MIN 76  /* shortest hashing blob a Monero-style chain has */
+#define PLAB_STRATUM_BLOB_MAX 407
 #define PLAB_STRATUM_HASH 32
 
 /* A request id, echoed verbatim: an integer or a string. */
@@ -106,7 +113,7 @@ struct plab_stratum_reply {
     bool ok;                   /* response: an object as result and no error */
     char
         error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */
-    bool has_session;                     /* response to a login */
+    bool has_session; /* response with a good id inside its result: that to a login */
     char session_id[PLAB_STRATUM_ID_MAX + 1];
     unsigned extensions; /* PLAB_EXT_* of a login response */
     char status[PLAB_STRATUM_NAME_MAX];
@@ -117,14 +124,19 @@ struct plab_stratum_reply {
 };
 
 /* Pool side: parses one line (no LF needed, not NUL-terminated). PLAB_E_PROTOCOL when it isn't one
- * well-formed request object (the connection should be closed); PLAB_E_INPUT when the request is
- * understood but a parameter is bad: then `out->id` is set and `err` is the text to answer with. */
+ * well-formed object with a request id (the connection should be closed); PLAB_E_INPUT when the
+ * request is understood but the method or a parameter is bad: then `out->id` and `out->method` are
+ * set and `err` is the text to answer with. Texts that only people read (pass, agent, rig id) are
+ * cut when too long and empty when they aren't strings; a keepalived or getjob without session id
+ * has "". */
 PLAB_NODISCARD enum plab_status plab_stratum_parse_request(const char *line, size_t len,
                                                            struct plab_stratum_request *out,
                                                            struct plab_error *err);
 
 /* Client side: parses one line. PLAB_E_PROTOCOL when it isn't JSON or not an object; PLAB_E_INPUT
- * when a job in it can't be used (the text names field, value and rule). */
+ * when a job or redirection in it can't be used (the text names field, value and rule; `out->event`
+ * and, for a response, `out->id` are set) or when it is neither a notification nor a response. A
+ * response counts as `ok` only when its result is an object and its error is null or absent. */
 PLAB_NODISCARD enum plab_status plab_stratum_parse_reply(const char *line, size_t len,
                                                          struct plab_stratum_reply *out,
                                                          struct plab_error *err);

@@ -27,8 +27,8 @@ PLAB_NODISCARD enum plab_status plab_target_parse(const char *hex, size_t len, u
                                                   struct plab_error *err);
 
 /* The target that a miner will really use when `difficulty` is sent in `target_bytes` (4 or 8)
- * bytes, and its text. The 4-byte form can't express difficulties above 2^32 - 1 and rounds up: use
- * 8 bytes above 100000. */
+ * bytes, and its text. The 4-byte form can't express difficulties above 2^32 - 1 (it stays there)
+ * and rounds up: use 8 bytes above 100000. */
 uint64_t plab_target_wire(uint64_t difficulty, unsigned target_bytes, char hex[17]);
 
 /* Number of target bytes that suits a difficulty: 4 up to 100000, else 8. */
