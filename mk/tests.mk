@@ -15,8 +15,8 @@ CHECKASM_SRC := $(wildcard tests/checkasm/*.c)
 # Criterion re-executes the test program for each test, which neither ThreadSanitizer nor a cross
 # build under qemu-user survives; tests/plain_main.c runs the same tests there.
 PLAIN ?= $(if $(CROSS)$(filter tsan,$(CONFIG)),1)
-# Linked into every test program: the runner, if any, and the reader of tests/vectors.
-RUNNER_SRC := $(if $(PLAIN),tests/plain_main.c) tests/vector_file.c
+# Linked into every test program: the runner, if any, the reader of tests/vectors, RandomX set-up.
+RUNNER_SRC := $(if $(PLAIN),tests/plain_main.c) tests/vector_file.c tests/rx_fixture.c
 RUNNER_DEF := $(if $(PLAIN),-DPLAB_TEST_PLAIN)
 RUNNER_LIBS = $(if $(PLAIN),,$(shell pkg-config --libs criterion 2>/dev/null))
 TESTED := $(if $(PLAIN),$(B)/plain,$(B)/criterion)

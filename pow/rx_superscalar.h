@@ -56,7 +56,8 @@ struct plab_rx_blake_gen {
     size_t at; /* bytes of `block` used */
 };
 
-/* Starts the generator from a key of at most 60 bytes (PLAB_RX_KEY_MAX_BYTES). */
+/* Starts the generator from a key of at most 60 bytes (PLAB_RX_KEY_MAX_BYTES). `key` may be
+ * NULL if it is empty. */
 void plab_rx_blake_gen_init(struct plab_rx_blake_gen *gen, const uint8_t *key, size_t key_len);
 
 /* Generates the next program. `latency` is at most PLAB_RX_SS_LATENCY_MAX cycles. */

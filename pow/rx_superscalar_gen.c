@@ -28,7 +28,9 @@
 void plab_rx_blake_gen_init(struct plab_rx_blake_gen *gen, const uint8_t *key, size_t key_len) {
     assert(key_len <= 60);
     memset(gen->block, 0, sizeof gen->block); /* bytes 60..63: a nonce, always 0 */
-    memcpy(gen->block, key, key_len);
+    if (key_len > 0) {
+        memcpy(gen->block, key, key_len); /* an empty key may be NULL */
+    }
     gen->at = sizeof gen->block;
 }
 
