@@ -70,7 +70,7 @@ batch() {
         '{"algo":"cn/0","input":"00"}' \
         'not json' \
         '{"algo":"cn/1","input":"00"}' \
-        '{"algo":"rx/0","input":"'$test_input'","seed":"'$key'"}' |
+        '{"algo":"rx/0","input":"'"$test_input"'","seed":"'"$key"'"}' |
         "$POWLAB" hash --batch >"$work/out" 2>"$work/err"
     [ $? -eq 2 ] && [ "$(wc -l <"$work/out")" -eq 4 ] &&
         sed -n 2p "$work/out" | grep -q '"line":2,"error":' &&
@@ -81,8 +81,8 @@ check "a batch answers every line, good and bad" batch
 
 helps() {
     for verb in hash algos bench cpu topo pool mine lab selftest version; do
-        "$POWLAB" $verb -h >"$work/short" 2>"$work/err" && [ ! -s "$work/err" ] &&
-            "$POWLAB" $verb --help >"$work/long" && grep -q "^Examples:" "$work/long" &&
+        "$POWLAB" "$verb" -h >"$work/short" 2>"$work/err" && [ ! -s "$work/err" ] &&
+            "$POWLAB" "$verb" --help >"$work/long" && grep -q "^Examples:" "$work/long" &&
             grep -q "^Exit codes:" "$work/long" && [ "$(wc -L <"$work/long")" -le 100 ] || {
             echo "  $verb"
             return 1
