@@ -44,41 +44,42 @@ static PLAB_ALWAYS_INLINE void cn_expand_key(const uint64_t key[4],
     }
 }
 
-/* Written out, so that the blocks stay in registers at every optimisation level of the compilers.
+/* One round on each block. Written out, so that the blocks stay in registers with every compiler.
  */
-static PLAB_ALWAYS_INLINE void cn_round8(v128 x[8], v128 key) {
-    x[0] = v128_aesenc(x[0], key);
-    x[1] = v128_aesenc(x[1], key);
-    x[2] = v128_aesenc(x[2], key);
-    x[3] = v128_aesenc(x[3], key);
-    x[4] = v128_aesenc(x[4], key);
-    x[5] = v128_aesenc(x[5], key);
-    x[6] = v128_aesenc(x[6], key);
-    x[7] = v128_aesenc(x[7], key);
+static PLAB_ALWAYS_INLINE void cn_round8(v128 x[8], v128 owed, v128 key) {
+    x[0] = v128_enc_next(x[0], owed, key);
+    x[1] = v128_enc_next(x[1], owed, key);
+    x[2] = v128_enc_next(x[2], owed, key);
+    x[3] = v128_enc_next(x[3], owed, key);
+    x[4] = v128_enc_next(x[4], owed, key);
+    x[5] = v128_enc_next(x[5], owed, key);
+    x[6] = v128_enc_next(x[6], owed, key);
+    x[7] = v128_enc_next(x[7], owed, key);
 }
 
+/* The blocks owe k[9] before and after. */
 static PLAB_ALWAYS_INLINE void cn_ten_rounds8(v128 x[8], const v128 k[CN_ROUND_KEYS]) {
-    cn_round8(x, k[0]);
-    cn_round8(x, k[1]);
-    cn_round8(x, k[2]);
-    cn_round8(x, k[3]);
-    cn_round8(x, k[4]);
-    cn_round8(x, k[5]);
-    cn_round8(x, k[6]);
-    cn_round8(x, k[7]);
-    cn_round8(x, k[8]);
-    cn_round8(x, k[9]);
+    cn_round8(x, k[9], k[0]);
+    cn_round8(x, k[0], k[1]);
+    cn_round8(x, k[1], k[2]);
+    cn_round8(x, k[2], k[3]);
+    cn_round8(x, k[3], k[4]);
+    cn_round8(x, k[4], k[5]);
+    cn_round8(x, k[5], k[6]);
+    cn_round8(x, k[6], k[7]);
+    cn_round8(x, k[7], k[8]);
+    cn_round8(x, k[8], k[9]);
 }
 
-static PLAB_ALWAYS_INLINE void cn_load_text(v128 x[8], const uint64_t state[25]) {
-    x[0] = v128_loadu(state + CN_TEXT);
-    x[1] = v128_loadu(state + CN_TEXT + 2);
-    x[2] = v128_loadu(state + CN_TEXT + 4);
-    x[3] = v128_loadu(state + CN_TEXT + 6);
-    x[4] = v128_loadu(state + CN_TEXT + 8);
-    x[5] = v128_loadu(state + CN_TEXT + 10);
-    x[6] = v128_loadu(state + CN_TEXT + 12);
-    x[7] = v128_loadu(state + CN_TEXT + 14);
+static PLAB_ALWAYS_INLINE void cn_load_text(v128 x[8], const uint64_t state[25], v128 owed) {
+    x[0] = v128_settle(v128_loadu(state + CN_TEXT), owed);
+    x[1] = v128_settle(v128_loadu(state + CN_TEXT + 2), owed);
+    x[2] = v128_settle(v128_loadu(state + CN_TEXT + 4), owed);
+    x[3] = v128_settle(v128_loadu(state + CN_TEXT + 6), owed);
+    x[4] = v128_settle(v128_loadu(state + CN_TEXT + 8), owed);
+    x[5] = v128_settle(v128_loadu(state + CN_TEXT + 10), owed);
+    x[6] = v128_settle(v128_loadu(state + CN_TEXT + 12), owed);
+    x[7] = v128_settle(v128_loadu(state + CN_TEXT + 14), owed);
 }
 
 static PLAB_ALWAYS_INLINE void cn_explode_body(const uint64_t state[25], uint8_t *pad,
@@ -86,18 +87,18 @@ static PLAB_ALWAYS_INLINE void cn_explode_body(const uint64_t state[25], uint8_t
     v128 k[CN_ROUND_KEYS], x[8];
 
     cn_expand_key(state + CN_EXPLODE_KEY, k);
-    cn_load_text(x, state);
+    cn_load_text(x, state, k[9]);
     for (size_t at = 0; at < pad_bytes; at += CN_PIECE_BYTES) {
         uint8_t *piece = pad + at;
         cn_ten_rounds8(x, k);
-        v128_store(piece, x[0]);
-        v128_store(piece + 16, x[1]);
-        v128_store(piece + 32, x[2]);
-        v128_store(piece + 48, x[3]);
-        v128_store(piece + 64, x[4]);
-        v128_store(piece + 80, x[5]);
-        v128_store(piece + 96, x[6]);
-        v128_store(piece + 112, x[7]);
+        v128_store(piece, v128_settle(x[0], k[9]));
+        v128_store(piece + 16, v128_settle(x[1], k[9]));
+        v128_store(piece + 32, v128_settle(x[2], k[9]));
+        v128_store(piece + 48, v128_settle(x[3], k[9]));
+        v128_store(piece + 64, v128_settle(x[4], k[9]));
+        v128_store(piece + 80, v128_settle(x[5], k[9]));
+        v128_store(piece + 96, v128_settle(x[6], k[9]));
+        v128_store(piece + 112, v128_settle(x[7], k[9]));
     }
 }
 
@@ -106,7 +107,7 @@ static PLAB_ALWAYS_INLINE void cn_implode_body(uint64_t state[25], const uint8_t
     v128 k[CN_ROUND_KEYS], x[8];
 
     cn_expand_key(state + CN_IMPLODE_KEY, k);
-    cn_load_text(x, state);
+    cn_load_text(x, state, k[9]);
     for (size_t at = 0; at < pad_bytes; at += CN_PIECE_BYTES) {
         const uint8_t *piece = pad + at;
         x[0] = v128_xor(x[0], v128_load(piece));
@@ -120,7 +121,7 @@ static PLAB_ALWAYS_INLINE void cn_implode_body(uint64_t state[25], const uint8_t
         cn_ten_rounds8(x, k);
     }
     for (int i = 0; i < 8; i++) {
-        v128_storeu(state + CN_TEXT + 2 * i, x[i]);
+        v128_storeu(state + CN_TEXT + 2 * i, v128_settle(x[i], k[9]));
     }
 }
 

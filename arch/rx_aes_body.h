@@ -44,16 +44,24 @@ static PLAB_ALWAYS_INLINE void rx_store_aligned(uint8_t *p, struct rx_columns s)
     v128_store(p + 48, s.c3);
 }
 
-static PLAB_ALWAYS_INLINE struct rx_columns rx_generator_round(struct rx_columns s,
-                                                               struct rx_columns keys) {
-    return (struct rx_columns){v128_aesdec(s.c0, keys.c0), v128_aesenc(s.c1, keys.c1),
-                               v128_aesdec(s.c2, keys.c2), v128_aesenc(s.c3, keys.c3)};
+/* Chained rounds, see v128_settle(): `s` owes `owed`, the result owes `keys`. */
+static PLAB_ALWAYS_INLINE struct rx_columns
+rx_generator_round(struct rx_columns s, struct rx_columns owed, struct rx_columns keys) {
+    return (struct rx_columns){
+        v128_dec_next(s.c0, owed.c0, keys.c0), v128_enc_next(s.c1, owed.c1, keys.c1),
+        v128_dec_next(s.c2, owed.c2, keys.c2), v128_enc_next(s.c3, owed.c3, keys.c3)};
 }
 
-static PLAB_ALWAYS_INLINE struct rx_columns rx_hash_round(struct rx_columns s,
-                                                          struct rx_columns keys) {
-    return (struct rx_columns){v128_aesenc(s.c0, keys.c0), v128_aesdec(s.c1, keys.c1),
-                               v128_aesenc(s.c2, keys.c2), v128_aesdec(s.c3, keys.c3)};
+static PLAB_ALWAYS_INLINE struct rx_columns
+rx_hash_round(struct rx_columns s, struct rx_columns owed, struct rx_columns keys) {
+    return (struct rx_columns){
+        v128_enc_next(s.c0, owed.c0, keys.c0), v128_dec_next(s.c1, owed.c1, keys.c1),
+        v128_enc_next(s.c2, owed.c2, keys.c2), v128_dec_next(s.c3, owed.c3, keys.c3)};
+}
+
+static PLAB_ALWAYS_INLINE struct rx_columns rx_settle(struct rx_columns s, struct rx_columns owed) {
+    return (struct rx_columns){v128_settle(s.c0, owed.c0), v128_settle(s.c1, owed.c1),
+                               v128_settle(s.c2, owed.c2), v128_settle(s.c3, owed.c3)};
 }
 
 static PLAB_ALWAYS_INLINE struct rx_columns rx_same_key(v128 key) {
@@ -69,50 +77,58 @@ static PLAB_ALWAYS_INLINE struct rx_columns rx_keys_4r(int i) {
 
 static PLAB_ALWAYS_INLINE void rx_fill_1r_body(uint8_t state[64], uint8_t *out, size_t out_bytes) {
     struct rx_columns keys = rx_load(plab_rx_gen_1r_keys);
-    struct rx_columns s = rx_load(state);
+    struct rx_columns s = rx_settle(rx_load(state), keys);
 
     for (size_t at = 0; at < out_bytes; at += 64) {
-        s = rx_generator_round(s, keys);
-        rx_store_aligned(out + at, s);
+        s = rx_generator_round(s, keys, keys);
+        rx_store_aligned(out + at, rx_settle(s, keys));
     }
-    rx_store(state, s);
+    rx_store(state, rx_settle(s, keys));
 }
 
 static PLAB_ALWAYS_INLINE void rx_fill_4r_body(uint8_t state[64], uint8_t *out, size_t out_bytes) {
     struct rx_columns k0 = rx_keys_4r(0), k1 = rx_keys_4r(1);
     struct rx_columns k2 = rx_keys_4r(2), k3 = rx_keys_4r(3);
-    struct rx_columns s = rx_load(state);
+    struct rx_columns s = rx_settle(rx_load(state), k3);
 
     for (size_t at = 0; at < out_bytes; at += 64) {
-        s = rx_generator_round(s, k0);
-        s = rx_generator_round(s, k1);
-        s = rx_generator_round(s, k2);
-        s = rx_generator_round(s, k3);
-        rx_store_aligned(out + at, s);
+        s = rx_generator_round(s, k3, k0);
+        s = rx_generator_round(s, k0, k1);
+        s = rx_generator_round(s, k1, k2);
+        s = rx_generator_round(s, k2, k3);
+        rx_store_aligned(out + at, rx_settle(s, k3));
     }
-    rx_store(state, s);
+    rx_store(state, rx_settle(s, k3));
 }
 
 static PLAB_ALWAYS_INLINE void rx_hash_1r_body(const uint8_t *in, size_t in_bytes,
                                                uint8_t out[64]) {
+    struct rx_columns extra0 = rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[0]));
+    struct rx_columns extra1 = rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[1]));
     struct rx_columns s = rx_load(plab_rx_hash_1r_state);
+    struct rx_columns owed = rx_same_key(v128_set(0, 0));
 
     for (size_t at = 0; at < in_bytes; at += 64) {
-        s = rx_hash_round(s, rx_load_aligned(in + at));
+        struct rx_columns keys = rx_load_aligned(in + at);
+        s = rx_hash_round(s, owed, keys);
+        owed = keys;
     }
-    s = rx_hash_round(s, rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[0])));
-    s = rx_hash_round(s, rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[1])));
-    rx_store(out, s);
+    s = rx_hash_round(s, owed, extra0);
+    s = rx_hash_round(s, extra0, extra1);
+    rx_store(out, rx_settle(s, extra1));
 }
 
 static PLAB_ALWAYS_INLINE void rx_mix_v2_body(uint8_t f[64], const uint8_t e[64]) {
-    struct rx_columns s = rx_load_aligned(f), keys = rx_load_aligned(e);
+    struct rx_columns e_regs = rx_load_aligned(e);
+    struct rx_columns k0 = rx_same_key(e_regs.c0), k1 = rx_same_key(e_regs.c1);
+    struct rx_columns k2 = rx_same_key(e_regs.c2), k3 = rx_same_key(e_regs.c3);
+    struct rx_columns s = rx_load_aligned(f);
 
-    s = rx_hash_round(s, rx_same_key(keys.c0));
-    s = rx_hash_round(s, rx_same_key(keys.c1));
-    s = rx_hash_round(s, rx_same_key(keys.c2));
-    s = rx_hash_round(s, rx_same_key(keys.c3));
-    rx_store_aligned(f, s);
+    s = rx_hash_round(s, rx_same_key(v128_set(0, 0)), k0);
+    s = rx_hash_round(s, k0, k1);
+    s = rx_hash_round(s, k1, k2);
+    s = rx_hash_round(s, k2, k3);
+    rx_store_aligned(f, rx_settle(s, k3));
 }
 
 #endif

@@ -63,8 +63,21 @@ static PLAB_ALWAYS_INLINE v128 v128_aesenc(v128 x, v128 key) {
     return _mm_aesenc_si128(x, key);
 }
 
-/* One AES decryption round of the equivalent inverse cipher. */
-static PLAB_ALWAYS_INLINE v128 v128_aesdec(v128 x, v128 key) {
+/* Rounds in a chain. On Arm the key of a round is owed to the value until the next round, whose
+ * instruction xors it in for nothing: v128_settle() makes the true value of one that owes a key, or
+ * the other way round. On x86 a round pays at once. `key` is what the result owes. */
+static PLAB_ALWAYS_INLINE v128 v128_settle(v128 x, v128 owed) {
+    (void)owed;
+    return x;
+}
+
+static PLAB_ALWAYS_INLINE v128 v128_enc_next(v128 x, v128 owed, v128 key) {
+    (void)owed;
+    return _mm_aesenc_si128(x, key);
+}
+
+static PLAB_ALWAYS_INLINE v128 v128_dec_next(v128 x, v128 owed, v128 key) {
+    (void)owed;
     return _mm_aesdec_si128(x, key);
 }
 
@@ -123,8 +136,18 @@ static PLAB_ALWAYS_INLINE v128 v128_aesenc(v128 x, v128 key) {
     return veorq_u8(vaesmcq_u8(vaeseq_u8(x, vdupq_n_u8(0))), key);
 }
 
-static PLAB_ALWAYS_INLINE v128 v128_aesdec(v128 x, v128 key) {
-    return veorq_u8(vaesimcq_u8(vaesdq_u8(x, vdupq_n_u8(0))), key);
+static PLAB_ALWAYS_INLINE v128 v128_settle(v128 x, v128 owed) {
+    return veorq_u8(x, owed);
+}
+
+static PLAB_ALWAYS_INLINE v128 v128_enc_next(v128 x, v128 owed, v128 key) {
+    (void)key;
+    return vaesmcq_u8(vaeseq_u8(x, owed));
+}
+
+static PLAB_ALWAYS_INLINE v128 v128_dec_next(v128 x, v128 owed, v128 key) {
+    (void)key;
+    return vaesimcq_u8(vaesdq_u8(x, owed));
 }
 
 /* With four equal columns ShiftRows moves nothing, so AESE is the S-box alone. */

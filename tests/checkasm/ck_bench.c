@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Paired timing: reference and candidate take turns, A B A B, so that a change of clock speed or a
- * busy neighbour hits both. Medians, because the mean of a few disturbed samples says nothing.
+ * busy neighbour hits both. CPU time and medians of short samples, because on a shared machine the
+ * mean of a few disturbed ones says nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 #include "base/clock.h"
 #include "tests/checkasm/checkasm.h"
 
-#define PAIRS 15
-#define SAMPLE_NS 4000000
+#define PAIRS 31
+#define SAMPLE_NS 1000000
 
 struct sample {
     double ns, cycles; /* of one call */
@@ -19,12 +20,12 @@ struct sample {
 
 static struct sample time_calls(const struct ck_kernel *kernel, plab_any_fn *fn,
                                 const struct ck_call *call, unsigned calls) {
-    uint64_t ns = plab_clock_ns(), cycles = ck_cycles();
+    uint64_t ns = plab_clock_thread_cpu_ns(), cycles = ck_cycles();
     for (unsigned i = 0; i < calls; i++) {
         kernel->invoke(fn, call);
     }
     cycles = ck_cycles() - cycles;
-    ns = plab_clock_ns() - ns;
+    ns = plab_clock_thread_cpu_ns() - ns;
     return (struct sample){(double)ns / calls, (double)cycles / calls};
 }
 

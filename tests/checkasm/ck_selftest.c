@@ -115,9 +115,9 @@ static void toy_raises_fpe(const uint8_t *in, uint8_t *out, size_t len) {
 }
 
 static void toy_null_pointer(const uint8_t *in, uint8_t *out, size_t len) {
-    uint8_t *volatile nowhere = NULL;
+    volatile uintptr_t nowhere = 16;
     toy_right(in, out, len);
-    memcpy(out, nowhere + 16, 1);
+    memcpy(out, (const void *)nowhere, 1);
 }
 
 /* Each with a word that its report must contain; none for the right one. */
