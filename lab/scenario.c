@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "lab/scenario.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/netguard.h"
+#include "lab/scenario_raw_priv.h"
+#include "lab/yamlpos_priv.h"
+#include "pow/algo.h"
+
+#define FILE_MAX_BYTES (256 * 1024)
+#define KEY_MAX 96
+
+/* What a reader of one file needs everywhere. */
+struct reader {
+    const char *text;
+    size_t len;
+    const char *path;
+    struct plab_error *err;
+};
+
+/* "file:line:column: key: what is wrong", the key's place if it is there, else its parent's. */
+static enum plab_status bad(const struct reader *reader, enum plab_status status, const char *key,
+                            const char *fmt, ...) PLAB_PRINTF(4, 5);
+static enum plab_status bad(const struct reader *reader, enum plab_status status, const char *key,
+                            const char *fmt, ...) {
+    char what[320];
+    struct plab_yaml_mark mark;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    plab_yaml_locate(reader->text, reader->len, key, &mark);
+    return plab_fail(reader->err, status, "%s:%zu:%zu: %s: %s", reader->path, mark.line,
+                     mark.column, key, what);
+}
+
+/* Keys are built once per element: "workers[3].threads". */
+static const char *key_of(char out[KEY_MAX], const char *list, size_t index, const char *field) {
+    snprintf(out, KEY_MAX, "%s[%zu].%s", list, index, field);
+    return out;
+}
+
+static enum plab_status get_number(const struct reader *reader, const char *key, const int64_t *raw,
+                                   uint64_t fallback, int64_t min, int64_t max, uint64_t *out) {
+    *out = fallback;
+    if (raw == NULL) {
+        return PLAB_OK;
+    }
+    if (*raw < min || *raw > max) {
+        return bad(reader, PLAB_E_INPUT, key, "%lld is not between %lld and %lld", (long long)*raw,
+                   (long long)min, (long long)max);
+    }
+    *out = (uint64_t)*raw;
+    return PLAB_OK;
+}
+
+static enum plab_status get_unsigned(const struct reader *reader, const char *key,
+                                     const int64_t *raw, unsigned fallback, int64_t min,
+                                     int64_t max, unsigned *out) {
+    uint64_t value = 0;
+    enum plab_status status = get_number(reader, key, raw, fallback, min, max, &value);
+    *out = (unsigned)value;
+    return status;
+}
+
+/* A number with its unit; a unit is asked for, so that nobody has to guess it. */
+static bool parse_duration(const char *text, uint64_t *ms) {
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end;
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    double value = strtod(text, &end);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(units); i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            value = round(value * units[i].ms);
+            *ms = value < 1e15 ? (uint64_t)value : UINT64_MAX;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum plab_status get_duration(const struct reader *reader, const char *key, const char *raw,
+                                     uint64_t fallback, uint64_t min_ms, uint64_t *out) {
+    const uint64_t max_ms = UINT64_C(1000) * PLAB_SCENARIO_SECONDS_MAX;
+    *out = fallback;
+    if (raw == NULL) {
+        return PLAB_OK;
+    }
+    if (!parse_duration(raw, out)) {
+        return bad(reader, PLAB_E_INPUT, key,
+                   "\"%s\" is no duration; give a number with ms, s, m or h, such as 45s", raw);
+    }
+    if (*out < min_ms || *out > max_ms) {
+        return bad(reader, PLAB_E_INPUT, key, "%s is not between %llu ms and 24 h", raw,
+                   (unsigned long long)min_ms);
+    }
+    return PLAB_OK;
+}
+
+/* Names become file names and logins, so they are kept plain. */
+static enum plab_status get_name(const struct reader *reader, const char *key, const char *raw,
+                                 char out[PLAB_SCENARIO_NAME_MAX + 1]) {
+    size_t len = strlen(raw);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (len == 0 || len > PLAB_SCENARIO_NAME_MAX || strspn(raw, plain) != len || raw[0] == '-') {
+        return bad(reader, PLAB_E_INPUT, key,
+                   "a name is 1 to %d letters, digits, - or _, and doesn't begin with -",
+                   PLAB_SCENARIO_NAME_MAX);
+    }
+    memcpy(out, raw, len + 1);
+    return PLAB_OK;
+}
+
+static enum plab_status get_text(const struct reader *reader, const char *key, const char *raw,
+                                 char out[PLAB_SCENARIO_TEXT_MAX + 1]) {
+    out[0] = '\0';
+    if (raw == NULL) {
+        return PLAB_OK;
+    }
+    size_t len = strlen(raw);
+    for (size_t i = 0; i < len; i++) {
+        if (iscntrl((unsigned char)raw[i])) {
+            return bad(reader, PLAB_E_INPUT, key, "control characters are not allowed");
+        }
+    }
+    if (len > PLAB_SCENARIO_TEXT_MAX) {
+        return bad(reader, PLAB_E_INPUT, key, "longer than %d bytes", PLAB_SCENARIO_TEXT_MAX);
+    }
+    memcpy(out, raw, len + 1);
+    return PLAB_OK;
+}
+
+static enum plab_status get_algo(const struct reader *reader, const char *key, const char *raw,
+                                 const char *fallback, const char **out) {
+    const struct plab_algo *algo;
+    struct plab_error why = {.text = ""};
+    enum plab_status status = plab_algo_find(raw != NULL ? raw : fallback, &algo, &why);
+    if (status != PLAB_OK) {
+        return bad(reader, PLAB_E_INPUT, key, "%s", why.text);
+    }
+    *out = algo->name;
+    return PLAB_OK;
+}
+
+static enum plab_status get_mode(const struct reader *reader, const char *key, const char *raw,
+                                 const char **out) {
+    static const char *const modes[] = {"auto", "fast", "light"};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(modes); i++) {
+        if (strcmp(raw != NULL ? raw : "auto", modes[i]) == 0) {
+            *out = modes[i];
+            return PLAB_OK;
+        }
+    }
+    return bad(reader, PLAB_E_INPUT, key, "\"%s\" is none of auto, fast, light", raw);
+}
+
+/* "127.0.0.1:0", "[::1]:3333": numeric, so that the lab-only rule can be asked here already. The
+ * pool asks again when it binds. */
+static enum plab_status get_listen(const struct reader *reader, const char *raw, char out[64]) {
+    const char *key = "pool.listen";
+    char host[64];
+    raw = raw != NULL ? raw : "127.0.0.1:0";
+    const char *colon = strrchr(raw, ':');
+    size_t host_len = colon != NULL ? (size_t)(colon - raw) : 0;
+    if (host_len == 0 || strlen(raw) >= sizeof host) {
+        return bad(reader, PLAB_E_INPUT, key, "\"%s\" is not ADDRESS:PORT, such as 127.0.0.1:0",
+                   raw);
+    }
+    bool bracketed = raw[0] == '[' && raw[host_len - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", (int)(host_len - 2 * bracketed), raw + bracketed);
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    struct plab_error why = {.text = ""};
+    if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || atoi(colon + 1) > 65535 ||
+        getaddrinfo(host, colon + 1, &hints, &list) != 0) {
+        return bad(reader, PLAB_E_INPUT, key,
+                   "\"%s\" is no numeric address with a port up to 65535", raw);
+    }
+    enum plab_status status = plab_netguard_check(list->ai_addr, &why);
+    freeaddrinfo(list);
+    if (status != PLAB_OK) {
+        return bad(reader, status, key, "%s", why.text);
+    }
+    snprintf(out, 64, "%s", raw);
+    return PLAB_OK;
+}
+
+#define RETURN_IF_BAD(call)                \
+    do {                                   \
+        enum plab_status status_ = (call); \
+        if (status_ != PLAB_OK) {          \
+            return status_;                \
+        }                                  \
+    } while (0)
+
+static enum plab_status take_pool(const struct reader *r, const struct plab_raw_pool *raw,
+                                  struct plab_scenario_pool *out) {
+    RETURN_IF_BAD(get_algo(r, "pool.algo", raw->algo, "rx/0", &out->algo));
+    RETURN_IF_BAD(
+        get_number(r, "pool.difficulty", raw->difficulty, 1000, 1, INT64_MAX, &out->difficulty));
+    RETURN_IF_BAD(get_duration(r, "pool.vardiff", raw->vardiff, 0, 100, &out->vardiff_target_ms));
+    RETURN_IF_BAD(get_number(r, "pool.network_difficulty", raw->network_difficulty, 100000, 1,
+                             INT64_MAX, &out->network_difficulty));
+    RETURN_IF_BAD(get_number(r, "pool.epoch_blocks", raw->epoch_blocks, 2048, 1, 1000000,
+                             &out->epoch_blocks));
+    RETURN_IF_BAD(
+        get_duration(r, "pool.job_interval", raw->job_interval, 30000, 100, &out->job_interval_ms));
+    return get_listen(r, raw->listen, out->listen);
+}
+
+static enum plab_status take_worker(const struct reader *r, const struct plab_raw_worker *raw,
+                                    size_t index, struct plab_scenario *out) {
+    struct plab_scenario_worker *worker = &out->workers[index];
+    char key[KEY_MAX];
+#define KEY(field) key_of(key, "workers", index, field)
+    RETURN_IF_BAD(get_name(r, KEY("name"), raw->name, worker->name));
+    RETURN_IF_BAD(
+        get_name(r, KEY("user"), raw->user != NULL ? raw->user : raw->name, worker->user));
+    RETURN_IF_BAD(get_algo(r, KEY("algo"), raw->algo, out->pool.algo, &worker->algo));
+    RETURN_IF_BAD(get_mode(r, KEY("randomx_mode"), raw->randomx_mode, &worker->randomx_mode));
+    RETURN_IF_BAD(get_text(r, KEY("cpus"), raw->cpus, worker->cpus));
+    RETURN_IF_BAD(get_unsigned(r, KEY("count"), raw->count, 1, 1, PLAB_SCENARIO_PROCESSES_MAX,
+                               &worker->count));
+    RETURN_IF_BAD(get_unsigned(r, KEY("threads"), raw->threads, 0, 1, 1024, &worker->threads));
+    RETURN_IF_BAD(get_unsigned(r, KEY("duty_percent"), raw->duty_percent, 100, 1, 100,
+                               &worker->duty_percent));
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(out->workers[i].name, worker->name) == 0) {
+            return bad(r, PLAB_E_INPUT, KEY("name"), "\"%s\" is the name of workers[%zu] already",
+                       worker->name, i);
+        }
+    }
+#undef KEY
+    return PLAB_OK;
+}
+
+/* The groups that a phase names, as bits; none named: all. */
+static enum plab_status take_phase_workers(const struct reader *r, const struct plab_raw_phase *raw,
+                                           size_t index, const struct plab_scenario *scenario,
+                                           uint32_t *out) {
+    *out = raw->workers_count == 0 ? (UINT32_C(1) << scenario->worker_count) - 1 : 0;
+    for (unsigned i = 0; i < raw->workers_count; i++) {
+        size_t group = 0;
+        while (group < scenario->worker_count &&
+               strcmp(scenario->workers[group].name, raw->workers[i]) != 0) {
+            group++;
+        }
+        if (group == scenario->worker_count) {
+            char key[KEY_MAX];
+            snprintf(key, sizeof key, "phases[%zu].workers[%u]", index, i);
+            return bad(r, PLAB_E_INPUT, key, "\"%s\" is no name of a worker", raw->workers[i]);
+        }
+        *out |= UINT32_C(1) << group;
+    }
+    return PLAB_OK;
+}
+
+static enum plab_status take_phase(const struct reader *r, const struct plab_raw_phase *raw,
+                                   size_t index, struct plab_scenario *out) {
+    struct plab_scenario_phase *phase = &out->phases[index];
+    char key[KEY_MAX];
+    RETURN_IF_BAD(get_name(r, key_of(key, "phases", index, "name"), raw->name, phase->name));
+    RETURN_IF_BAD(get_duration(r, key_of(key, "phases", index, "duration"), raw->duration, 0, 1000,
+                               &phase->duration_ms));
+    RETURN_IF_BAD(get_unsigned(r, key_of(key, "phases", index, "load_percent"), raw->load_percent,
+                               100, 0, 100, &phase->load_percent));
+    return take_phase_workers(r, raw, index, out, &phase->workers);
+}
+
+static enum plab_status take_expect(const struct reader *r, const struct plab_raw_expect *raw,
+                                    struct plab_scenario_expect *out) {
+    static const struct plab_raw_expect nothing;
+    raw = raw != NULL ? raw : &nothing;
+    RETURN_IF_BAD(get_number(r, "expect.min_accepted", raw->min_accepted, 0, 0, INT64_MAX,
+                             &out->min_accepted));
+    RETURN_IF_BAD(get_number(r, "expect.max_rejected", raw->max_rejected, UINT64_MAX, 0, INT64_MAX,
+                             &out->max_rejected));
+    RETURN_IF_BAD(
+        get_number(r, "expect.min_blocks", raw->min_blocks, 0, 0, INT64_MAX, &out->min_blocks));
+    return get_number(r, "expect.min_seed_changes", raw->min_seed_changes, 0, 0, INT64_MAX,
+                      &out->min_seed_changes);
+}
+
+/* Without a limit of its own, a run may take a minute more than its phases. */
+static enum plab_status take_limits(const struct reader *r, const struct plab_raw_scenario *raw,
+                                    struct plab_scenario *out) {
+    uint64_t phases_ms = plab_scenario_duration_ms(out), seconds;
+    RETURN_IF_BAD(get_number(r, "limits.max_seconds",
+                             raw->limits != NULL ? raw->limits->max_seconds : NULL,
+                             phases_ms / 1000 + 60, 1, PLAB_SCENARIO_SECONDS_MAX, &seconds));
+    out->max_ms = seconds * 1000;
+    if (phases_ms > out->max_ms) {
+        return bad(r, PLAB_E_INPUT, raw->limits != NULL ? "limits.max_seconds" : "phases",
+                   "the phases take %llu s, more than the limit of %llu s",
+                   (unsigned long long)(phases_ms / 1000), (unsigned long long)seconds);
+    }
+    return PLAB_OK;
+}
+
+static enum plab_status take_all(const struct reader *r, const struct plab_raw_scenario *raw,
+                                 struct plab_scenario *out) {
+    RETURN_IF_BAD(get_name(r, "name", raw->name, out->name));
+    RETURN_IF_BAD(get_text(r, "label", raw->label, out->label));
+    RETURN_IF_BAD(get_number(r, "seed", raw->seed, 1, 0, INT64_MAX, &out->seed));
+    RETURN_IF_BAD(take_pool(r, raw->pool, &out->pool));
+    out->worker_count = raw->workers_count;
+    for (size_t i = 0; i < raw->workers_count; i++) {
+        RETURN_IF_BAD(take_worker(r, &raw->workers[i], i, out));
+    }
+    if (plab_scenario_process_count(out) > PLAB_SCENARIO_PROCESSES_MAX) {
+        return bad(r, PLAB_E_INPUT, "workers", "%zu processes together; at most %d are possible",
+                   plab_scenario_process_count(out), PLAB_SCENARIO_PROCESSES_MAX);
+    }
+    out->phase_count = raw->phases_count;
+    for (size_t i = 0; i < raw->phases_count; i++) {
+        RETURN_IF_BAD(take_phase(r, &raw->phases[i], i, out));
+    }
+    RETURN_IF_BAD(take_expect(r, raw->expect, &out->expect));
+    return take_limits(r, raw, out);
+}
+
+enum plab_status plab_scenario_parse(struct plab_scenario *out, const char *text, size_t len,
+                                     const char *path, struct plab_error *err) {
+    const struct reader reader = {.text = text, .len = len, .path = path, .err = err};
+    struct plab_raw_scenario *raw = NULL;
+    memset(out, 0, sizeof *out);
+    enum plab_status status = plab_raw_load(&raw, text, len, path, err);
+    if (status == PLAB_OK) {
+        status = take_all(&reader, raw, out);
+        plab_raw_free(raw);
+    }
+    if (status != PLAB_OK) {
+        memset(out, 0, sizeof *out);
+    }
+    return status;
+}
+
+enum plab_status plab_scenario_load(struct plab_scenario *out, const char *path,
+                                    struct plab_error *err) {
+    size_t len;
+    memset(out, 0, sizeof *out);
+    char *text = malloc(FILE_MAX_BYTES);
+    if (text == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory to read %s", path);
+    }
+    enum plab_status status = plab_file_read(path, text, FILE_MAX_BYTES, &len, err);
+    if (status == PLAB_OK) {
+        status = plab_scenario_parse(out, text, len, path, err);
+    }
+    free(text);
+    return status;
+}
+
+enum plab_status plab_scenario_scale(struct plab_scenario *scenario, double factor,
+                                     struct plab_error *err) {
+    const double max_ms = 1000.0 * PLAB_SCENARIO_SECONDS_MAX;
+    double total_ms = (double)plab_scenario_duration_ms(scenario) * factor;
+    double limit_ms = ceil((double)scenario->max_ms * (factor > 1 ? factor : 1));
+    for (size_t i = 0; i < scenario->phase_count; i++) {
+        double ms = (double)scenario->phases[i].duration_ms * factor;
+        if (!(ms >= 1000 && total_ms <= max_ms)) {
+            return plab_fail(err, PLAB_E_USAGE,
+                             "--scale %g makes phase \"%s\" last %g s; a phase takes at least a "
+                             "second, a run at most a day",
+                             factor, scenario->phases[i].name, ms / 1000);
+        }
+    }
+    for (size_t i = 0; i < scenario->phase_count; i++) {
+        scenario->phases[i].duration_ms =
+            (uint64_t)llround((double)scenario->phases[i].duration_ms * factor);
+    }
+    struct plab_scenario_expect *expect = &scenario->expect;
+    expect->min_accepted = (uint64_t)((double)expect->min_accepted * factor);
+    expect->min_blocks = (uint64_t)((double)expect->min_blocks * factor);
+    expect->min_seed_changes = (uint64_t)((double)expect->min_seed_changes * factor);
+    scenario->max_ms = (uint64_t)fmin(limit_ms, max_ms);
+    return PLAB_OK;
+}
+
+uint64_t plab_scenario_duration_ms(const struct plab_scenario *scenario) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < scenario->phase_count; i++) {
+        sum += scenario->phases[i].duration_ms;
+    }
+    return sum;
+}
+
+size_t plab_scenario_process_count(const struct plab_scenario *scenario) {
+    size_t sum = 0;
+    for (size_t i = 0; i < scenario->worker_count; i++) {
+        sum += scenario->workers[i].count;
+    }
+    return sum;
+}

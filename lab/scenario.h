@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A scenario: what a run of the laboratory starts, for how long, and what it expects.
+ *
+ * The file is YAML (configs/README.md lists the keys with their defaults). It is read strictly:
+ * unknown keys, wrong types and values out of range are errors, and each error names file, line,
+ * column and key.
+ */
+#ifndef PLAB_LAB_SCENARIO_H
+#define PLAB_LAB_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define PLAB_SCENARIO_WORKERS_MAX 16 /* groups */
+#define PLAB_SCENARIO_PHASES_MAX 64
+#define PLAB_SCENARIO_PROCESSES_MAX 64 /* workers of all groups together */
+#define PLAB_SCENARIO_NAME_MAX 32      /* bytes without the NUL */
+#define PLAB_SCENARIO_TEXT_MAX 120
+#define PLAB_SCENARIO_SECONDS_MAX 86400
+
+struct plab_scenario_pool {
+    const char *algo;            /* static, e.g. "rx/0" */
+    uint64_t difficulty;         /* of shares; with vardiff what a session starts with */
+    uint64_t vardiff_target_ms;  /* wished time between a session's shares; 0: fixed difficulty */
+    uint64_t network_difficulty; /* a share that meets it is a block */
+    uint64_t epoch_blocks;       /* blocks between two RandomX seeds */
+    uint64_t job_interval_ms;    /* a new job at least this often */
+    char listen[64];             /* lab address and port; port 0: any free one */
+};
+
+/* A group of `count` equal processes. */
+struct plab_scenario_worker {
+    char name[PLAB_SCENARIO_NAME_MAX + 1]; /* unique in the scenario; phases refer to it */
+    char user[PLAB_SCENARIO_NAME_MAX + 1]; /* part of the login; default: the name */
+    const char *algo;                      /* static; default: the pool's */
+    const char *randomx_mode;              /* static: "auto", "fast" or "light" */
+    char cpus[PLAB_SCENARIO_TEXT_MAX + 1]; /* list of CPUs to pin to, "" for powlab's own plan */
+    unsigned count, threads;               /* threads 0: powlab's own plan */
+    unsigned duty_percent;                 /* 1 to 100: share of the time that threads hash */
+};
+
+struct plab_scenario_phase {
+    char name[PLAB_SCENARIO_NAME_MAX + 1];
+    uint64_t duration_ms;
+    unsigned load_percent; /* of the workers' own duty; 0: none runs */
+    uint32_t workers;      /* bit i: group i takes part */
+};
+
+/* What makes a run a success; 0 and UINT64_MAX where nothing is expected. */
+struct plab_scenario_expect {
+    uint64_t min_accepted, max_rejected, min_blocks, min_seed_changes;
+};
+
+struct plab_scenario {
+    char name[PLAB_SCENARIO_NAME_MAX + 1];
+    char label[PLAB_SCENARIO_TEXT_MAX + 1]; /* ground truth's word for this traffic */
+    uint64_t seed;
+    struct plab_scenario_pool pool;
+    size_t worker_count, phase_count;
+    struct plab_scenario_worker workers[PLAB_SCENARIO_WORKERS_MAX];
+    struct plab_scenario_phase phases[PLAB_SCENARIO_PHASES_MAX];
+    struct plab_scenario_expect expect;
+    uint64_t max_ms; /* hard limit of the whole run, start and end included */
+};
+
+/* Reads a scenario. PLAB_E_IO when the file can't be read, PLAB_E_INPUT for what is wrong in it,
+ * PLAB_E_REFUSED when `pool.listen` is no lab address. */
+PLAB_NODISCARD enum plab_status plab_scenario_load(struct plab_scenario *out, const char *path,
+                                                   struct plab_error *err);
+
+/* The same from memory; `path` is only for messages. */
+PLAB_NODISCARD enum plab_status plab_scenario_parse(struct plab_scenario *out, const char *text,
+                                                    size_t len, const char *path,
+                                                    struct plab_error *err);
+
+/* Multiplies the phases' durations by `factor` and the expected minimums with them (rounded down),
+ * so that a shortened run of a scenario can be asked for. PLAB_E_USAGE when a phase would be
+ * shorter than a second or longer than a day. */
+PLAB_NODISCARD enum plab_status plab_scenario_scale(struct plab_scenario *scenario, double factor,
+                                                    struct plab_error *err);
+
+/* Sum of the phases' durations. */
+uint64_t plab_scenario_duration_ms(const struct plab_scenario *scenario);
+
+/* Processes of all groups. */
+size_t plab_scenario_process_count(const struct plab_scenario *scenario);
+
+#endif

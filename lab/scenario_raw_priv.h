@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A scenario file as it was written: absent keys are NULL, nothing is checked but keys and types.
+ */
+#ifndef PLAB_LAB_SCENARIO_RAW_PRIV_H
+#define PLAB_LAB_SCENARIO_RAW_PRIV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct plab_raw_pool {
+    char *algo, *vardiff, *job_interval, *listen;
+    int64_t *difficulty, *network_difficulty, *epoch_blocks;
+};
+
+struct plab_raw_worker {
+    char *name, *user, *algo, *randomx_mode, *cpus;
+    int64_t *count, *threads, *duty_percent;
+};
+
+struct plab_raw_phase {
+    char *name, *duration;
+    int64_t *load_percent;
+    char **workers;
+    unsigned workers_count;
+};
+
+struct plab_raw_limits {
+    int64_t *max_seconds;
+};
+
+struct plab_raw_expect {
+    int64_t *min_accepted, *max_rejected, *min_blocks, *min_seed_changes;
+};
+
+struct plab_raw_scenario {
+    char *name, *label;
+    int64_t *seed;
+    struct plab_raw_pool *pool;
+    struct plab_raw_worker *workers;
+    unsigned workers_count;
+    struct plab_raw_phase *phases;
+    unsigned phases_count;
+    struct plab_raw_limits *limits; /* may be NULL */
+    struct plab_raw_expect *expect; /* may be NULL */
+};
+
+/* Returns owned in `*out`. PLAB_E_INPUT names path, line, column and key. */
+PLAB_NODISCARD enum plab_status plab_raw_load(struct plab_raw_scenario **out, const char *text,
+                                              size_t len, const char *path, struct plab_error *err);
+void plab_raw_free(struct plab_raw_scenario *raw);
+
+#endif
