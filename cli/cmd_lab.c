@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Scenarios: `lab run`, and `lab exec`, by which it starts its processes. */
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/suggest.h"
+#include "cli/jsonout.h"
+#include "cli/opt.h"
+#include "cli/verbs.h"
+#include "cli/version.h"
+#include "lab/child.h"
+#include "lab/run.h"
+#include "lab/summary.h"
+
+static const struct plab_verb run_verb = {
+    .name = "lab run",
+    .summary = "run a scenario: pool, workers, phases, recorders, report",
+    .usage = "[options] SCENARIO",
+    .examples = "  powlab lab run configs/scenarios/quickstart.yaml\n"
+                "  powlab lab run --dry-run configs/scenarios/quickstart.yaml\n"
+                "  powlab lab run --scale 0.5 --out /tmp/short configs/scenarios/quickstart.yaml\n",
+    .notes = "The run's folder, by default runs/<UTC time>-<name>, holds truth.jsonl, "
+             "timeline.csv,\nreport.json, logs/ and raw/. Its path is the last line on stdout "
+             "(with --json - it is\n\"folder\" in the report). Every login has the run's id in it. "
+             "Exit code 1: an\nexpectation of the scenario wasn't met, or a process failed. "
+             "configs/README.md\nexplains scenarios and the files of a run.\n",
+    .has_json = true,
+};
+
+/* A factor above 0, exactly as written. */
+static enum plab_status parse_scale(const char *text, double *out, struct plab_error *err) {
+    char *end;
+    *out = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(*out) || *out <= 0) {
+        return plab_fail(err, PLAB_E_USAGE, "--scale \"%s\": give a number above 0, such as 0.5",
+                         text);
+    }
+    return PLAB_OK;
+}
+
+static enum plab_status load(const char *path, const char *scale_text,
+                             struct plab_scenario *scenario, double *scale,
+                             struct plab_error *err) {
+    enum plab_status status = plab_scenario_load(scenario, path, err);
+    *scale = 1;
+    if (status == PLAB_OK && scale_text != NULL) {
+        status = parse_scale(scale_text, scale, err);
+        if (status == PLAB_OK) {
+            status = plab_scenario_scale(scenario, *scale, err);
+        }
+    }
+    return status;
+}
+
+/* The run's own failure goes before one of printing it. */
+static enum plab_status run_and_tell(const struct plab_cli *cli,
+                                     const struct plab_run_config *config, struct plab_error *err) {
+    struct plab_run_record *record = calloc(1, sizeof *record);
+    struct plab_error why = {.text = ""};
+    if (record == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for a run");
+    }
+    enum plab_status status = plab_run_scenario(config, record, err);
+    bool to_stdout = cli->json != NULL && strcmp(cli->json, "-") == 0;
+    if (cli->json != NULL && record->folder[0] != '\0') {
+        enum plab_status json_status =
+            plab_json_emit(plab_summary_json(config, record, status), cli->json, &why);
+        if (status == PLAB_OK && json_status != PLAB_OK) {
+            *err = why;
+            status = json_status;
+        }
+    }
+    if (!to_stdout) {
+        plab_summary_print(config, record, status, cli->color_out);
+    }
+    plab_run_record_free(record);
+    free(record);
+    return status;
+}
+
+static enum plab_status cmd_run(int argc, char **argv, struct plab_error *err) {
+    const char *out = NULL, *scale = NULL, *operands[1];
+    bool dry_run = false, helped;
+    const struct plab_opt opts[] = {
+        {'o', "out", PLAB_OPT_TEXT, &out, "DIR",
+         "run folder, new or empty (default: runs/<UTC time>-<name>)", 0, 0, NULL},
+        {0, "scale", PLAB_OPT_TEXT, &scale, "FACTOR",
+         "multiply durations and expected minimums (default 1)", 0, 0, NULL},
+        {'n', "dry-run", PLAB_OPT_FLAG, &dry_run, NULL, "print the plan, touch nothing", 0, 0,
+         NULL},
+    };
+    struct plab_cli cli;
+    struct plab_scenario scenario;
+    size_t operand_count;
+    char self[PATH_MAX];
+    enum plab_status status = plab_opt_parse(&cli, &run_verb, opts, PLAB_ARRAY_LEN(opts), argc,
+                                             argv, operands, 1, &operand_count, &helped, err);
+    if (status != PLAB_OK || helped) {
+        return status;
+    }
+    if (operand_count != 1) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "run which scenario? for instance configs/scenarios/quickstart.yaml");
+    }
+    struct plab_run_config config = {
+        .scenario = &scenario,
+        .scenario_path = operands[0],
+        .program = self,
+        .guard = self,
+        .out = out,
+        .proc_root = "/proc",
+        .version = plab_version,
+        .commit = plab_commit,
+        .log = &cli.log,
+    };
+    status = load(operands[0], scale, &scenario, &config.scale, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    if (dry_run) {
+        plab_run_print_plan(&config);
+        return PLAB_OK;
+    }
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) {
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot find this program: /proc/self/exe: %m");
+    }
+    self[n] = '\0';
+    return run_and_tell(&cli, &config, err);
+}
+
+/* ---- lab exec ---- */
+
+static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) {
+    static const struct plab_verb exec_verb = {
+        .name = "lab exec",
+        .summary = "run a program that is killed when its parent ends; used by lab run",
+        .usage = "--parent PID -- PROGRAM [ARGUMENT...]",
+        .examples = "  powlab lab exec --parent $$ -- /bin/sleep 1000\n",
+    };
+    uint64_t parent = 0;
+    const struct plab_opt opts[] = {
+        {0, "parent", PLAB_OPT_U64, &parent, "PID", "process that this one must be a child of", 1,
+         INT_MAX, NULL},
+    };
+    struct plab_cli cli;
+    const char *none[1];
+    size_t operand_count;
+    bool helped;
+    int own = 1; /* words before the program's, "--" included */
+    while (own < argc && strcmp(argv[own], "--") != 0) {
+        own++;
+    }
+    enum plab_status status = plab_opt_parse(&cli, &exec_verb, opts, PLAB_ARRAY_LEN(opts), own,
+                                             argv, none, 0, &operand_count, &helped, err);
+    if (status != PLAB_OK || helped) {
+        return status;
+    }
+    if (parent == 0 || own + 1 >= argc) {
+        return plab_fail(err, PLAB_E_USAGE, "lab exec needs --parent PID -- PROGRAM");
+    }
+    return plab_child_exec((int)parent, argv + own + 1, err);
+}
+
+/* ---- lab ---- */
+
+static void print_help(FILE *out) {
+    fprintf(out,
+            "powlab lab: the laboratory\n\n"
+            "Usage: powlab lab run [options] SCENARIO\n\n"
+            "  run   %s\n"
+            "  exec  run a program that is killed when its parent ends; used by run\n\n"
+            "powlab lab run --help explains its options.\n",
+            run_verb.summary);
+}
+
+enum plab_status plab_cmd_lab(int argc, char **argv, struct plab_error *err) {
+    static const char *const names[] = {"run", "exec"};
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "run") == 0) {
+        return cmd_run(argc - 1, argv + 1, err);
+    }
+    if (strcmp(name, "exec") == 0) {
+        return cmd_exec(argc - 1, argv + 1, err);
+    }
+    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
+        print_help(stdout);
+        return PLAB_OK;
+    }
+    if (name[0] == '\0') {
+        print_help(stderr);
+        return plab_fail(err, PLAB_E_USAGE, "say what: powlab lab run SCENARIO");
+    }
+    const char *near = plab_suggest(name, names, PLAB_ARRAY_LEN(names));
+    return plab_fail(err, PLAB_E_USAGE, "unknown \"lab %s\"; %s%s", name,
+                     near != NULL ? "did you mean lab " : "there is lab run",
+                     near != NULL ? near : "");
+}

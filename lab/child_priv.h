@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One child process on a libuv loop: started, asked to end, killed when it doesn't, always reaped.
+ */
+#ifndef PLAB_LAB_CHILD_PRIV_H
+#define PLAB_LAB_CHILD_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/status.h"
+
+#define PLAB_ARGV_MAX 48
+
+/* An argument vector that grows by formatted words; owns them. */
+struct plab_argv {
+    size_t count;
+    bool failed; /* a word was lost for want of memory or room */
+    char *items[PLAB_ARGV_MAX + 1];
+};
+
+void plab_argv_add(struct plab_argv *argv, const char *fmt, ...) PLAB_PRINTF(2, 3);
+void plab_argv_free(struct plab_argv *argv);
+
+struct plab_child;
+typedef void plab_child_exit_fn(struct plab_child *child);
+
+struct plab_child {
+    uv_process_t process;
+    uv_timer_t killer;
+    plab_child_exit_fn *on_exit; /* when it has been reaped; may start the child again */
+    void *cookie;                /* the owner's */
+    bool running;                /* until just before on_exit */
+    bool asked;                  /* plab_child_stop() was called */
+    bool killed;                 /* it had to be killed */
+    int pid;
+    int exit_code, signal; /* signal 0: it ended by itself */
+    uint64_t start_ns, end_ns;
+    unsigned open_handles;
+};
+
+/* Starts `argv` with its standard output and error appended to `log_path` and nothing to read. With
+ * `guard` (path of powlab, may be NULL) the program is started through `powlab lab exec`, so that
+ * it dies with this process whatever happens. PLAB_E_IO or PLAB_E_RESOURCE name the program and
+ * why; when the system couldn't start it, on_exit follows all the same (exit code 127). */
+PLAB_NODISCARD enum plab_status plab_child_start(struct plab_child *child, uv_loop_t *loop,
+                                                 const struct plab_argv *argv, const char *guard,
+                                                 const char *log_path, struct plab_error *err);
+
+/* Asks a running child to end (SIGTERM) and kills it after `grace_ms`. Again: shortens the grace.
+ */
+void plab_child_stop(struct plab_child *child, uint64_t grace_ms);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A run while it goes on: what its state machine, its recorder and its files share. */
+#ifndef PLAB_LAB_RUN_PRIV_H
+#define PLAB_LAB_RUN_PRIV_H
+
+#include <uv.h>
+
+#include "lab/child_priv.h"
+#include "lab/follow.h"
+#include "lab/procstat.h"
+#include "lab/run.h"
+#include "lab/timeline.h"
+#include "lab/truth.h"
+
+#define PLAB_RUN_POOL_SLOT 0
+#define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_PROCESSES_MAX)
+#define PLAB_RUN_NO_PHASE SIZE_MAX
+
+/* A place for one process: the pool's or one worker's, started several times in a run perhaps. */
+struct plab_run_slot {
+    struct plab_run *run;
+    char name[PLAB_RUN_NAME_LEN];
+    const struct plab_scenario_worker *group; /* NULL: the pool */
+    size_t group_index, group_member;
+    struct plab_child child;
+    unsigned wanted_duty, running_duty; /* percent; 0: shall not run */
+    bool broken;                        /* ended by itself: not started again */
+    unsigned instances;
+    size_t process; /* of the latest instance, in the record */
+
+    struct plab_follow follow;
+    struct plab_worker_sample last;  /* of this instance */
+    struct plab_worker_sample ended; /* sums of earlier instances */
+    bool has_rate;
+    double rate_hps;
+
+    bool has_cpu;
+    struct plab_process_cpu cpu;
+    uint64_t cpu_t_ns;
+};
+
+/* A mean over time, of the seconds in which there was a value. */
+struct plab_run_mean {
+    double sum, seconds;
+};
+
+struct plab_run {
+    const struct plab_run_config *config;
+    const struct plab_scenario *scenario;
+    struct plab_run_record *record;
+    enum plab_status status; /* first failure of the laboratory itself */
+    struct plab_error err;
+    bool stopping;
+
+    uv_loop_t loop;
+    uv_timer_t phase_timer, tick_timer, limit_timer, port_timer;
+    uv_signal_t signals[3];
+
+    size_t slot_count;
+    struct plab_run_slot slots[PLAB_RUN_SLOTS_MAX];
+    size_t phase; /* current, or PLAB_RUN_NO_PHASE */
+    uint64_t phases_start_ns;
+
+    struct plab_truth *truth;
+    struct plab_timeline *timeline;
+    uint64_t ticks, last_tick_ns;
+    bool has_host;
+    struct plab_host_cpu host;
+    bool has_self;
+    struct plab_process_cpu self;
+    struct plab_run_mean self_mean;
+    struct plab_run_mean host_means[PLAB_SCENARIO_PHASES_MAX];
+    struct plab_run_mean worker_means[PLAB_SCENARIO_PHASES_MAX];
+};
+
+/* Path of a file in the run's folder; `fmt` is relative to it. Returns `out` (PATH_MAX bytes). */
+const char *plab_run_path(const struct plab_run_record *record, char *out, const char *fmt, ...)
+    PLAB_PRINTF(3, 4);
+
+/* ---- run_plan.c: what is started ---- */
+
+/* Fills the slots from the scenario. */
+void plab_run_plan_slots(struct plab_run *run);
+
+/* The command line of the next instance of a slot. `left_ms`: the run's time left, which bounds it.
+ */
+void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms, struct plab_argv *argv);
+
+/* Wanted duty of a slot in a phase, percent. */
+unsigned plab_run_plan_duty(const struct plab_run_slot *slot,
+                            const struct plab_scenario_phase *phase);
+
+/* ---- run_folder.c: its files ---- */
+
+/* Makes the folder, its subfolders and the scenario's copy; sets record->folder. */
+PLAB_NODISCARD enum plab_status plab_run_folder_make(const struct plab_run_config *config,
+                                                     struct plab_run_record *record,
+                                                     struct plab_error *err);
+
+/* The last line of a process's log, for messages; "" when there is none. Returns `out`. */
+const char *plab_run_folder_log_tail(const struct plab_run_record *record, const char *name,
+                                     char *out, size_t out_cap);
+
+/* Reads the workers' result files into the record. */
+void plab_run_folder_results(struct plab_run_record *record);
+
+/* Merges the truth and counts by phase what the pool's ledger says. */
+PLAB_NODISCARD enum plab_status plab_run_folder_truth(struct plab_run *run, struct plab_error *err);
+
+/* ---- run_recorder.c: once a second ---- */
+
+/* Opens the timeline. */
+PLAB_NODISCARD enum plab_status plab_run_recorder_open(struct plab_run *run,
+                                                       struct plab_error *err);
+
+/* Reads everything and writes a row. */
+PLAB_NODISCARD enum plab_status plab_run_recorder_tick(struct plab_run *run,
+                                                       struct plab_error *err);
+
+/* Takes what a worker has written since; also called when it has ended. */
+void plab_run_recorder_follow(struct plab_run_slot *slot);
+
+/* Forgets the readings of an instance that has ended, keeping its sums. */
+void plab_run_recorder_instance_over(struct plab_run_slot *slot);
+
+/* Puts the means of the phases into the record. */
+void plab_run_recorder_finish(struct plab_run *run);
+
+#endif

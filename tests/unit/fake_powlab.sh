@@ -1,0 +1,87 @@
+#!/bin/sh
+# Stands in for `powlab pool` and `powlab mine` in tests/unit/test_run.c: the same options and files,
+# no hashing. FAKE_POOL and FAKE_MINE choose how they misbehave.
+now_ns() {
+    # hundredths of a second since boot; FAKE_SKEW_CS is what CLOCK_MONOTONIC is behind
+    read -r up _ </proc/uptime
+    echo "$((${up%.*}${up#*.} - FAKE_SKEW_CS))0000000"
+}
+
+verb=$1
+shift
+for word in "$@"; do
+    value=${word#*=}
+    case $word in
+    --port-file=*) port_file=$value ;;
+    --ledger=*) ledger=$value ;;
+    --stats=*) stats=$value ;;
+    --json=*) json=$value ;;
+    --user=*) user=$value ;;
+    esac
+done
+
+# A sleep must not outlive this script, nor keep it from hearing a signal.
+nap() {
+    sleep "$1" &
+    napping=$!
+    wait "$napping"
+}
+leave() {
+    kill "$napping" 2>/dev/null
+    exit "$1"
+}
+
+pool() {
+    case ${FAKE_POOL:-} in
+    refuse)
+        echo "pool: address in use" >&2
+        exit 6
+        ;;
+    deaf) trap '' TERM ;;
+    slow) sleep 1.5 ;;
+    *) trap 'echo "{}" >"$json"; leave 143' TERM ;;
+    esac
+    echo "{\"t_ns\":$(now_ns),\"event\":\"open\",\"schema\":\"powlab-ledger/1\"}" >>"$ledger"
+    echo "{\"t_ns\":$(now_ns),\"event\":\"template\",\"seed\":\"aa\"}" >>"$ledger"
+    echo 4711 >"$port_file.part"
+    mv "$port_file.part" "$port_file"
+    n=0
+    while :; do
+        nap 0.2
+        n=$((n + 1))
+        echo "{\"t_ns\":$(now_ns),\"event\":\"share\",\"verdict\":\"accepted\",\"difficulty\":7}" >>"$ledger"
+        if [ $n -eq 2 ]; then
+            {
+                echo "{\"t_ns\":$(now_ns),\"event\":\"block\",\"accepted\":true}"
+                echo "{\"t_ns\":$(now_ns),\"event\":\"template\",\"seed\":\"bb\"}"
+                echo "{\"t_ns\":$(now_ns),\"event\":\"share\",\"verdict\":\"stale\",\"difficulty\":7}"
+            } >>"$ledger"
+        fi
+        [ "${FAKE_POOL:-}" != die ] || [ $n -lt 4 ] || kill -KILL $$
+    done
+}
+
+mine() {
+    hashes=0
+    # shellcheck disable=SC2317 # called by the trap
+    result() {
+        echo "{\"hashes\":$hashes,\"accepted\":3,\"rejected\":0,\"stale\":1}" >"$json"
+        leave 143
+    }
+    trap result TERM
+    echo "hello from $user" >&2
+    case ${FAKE_MINE:-} in
+    wrong)
+        echo "mine: wrong hash" >&2
+        exit 4
+        ;;
+    deaf) trap '' TERM ;;
+    esac
+    while :; do
+        nap 0.1
+        hashes=$((hashes + 10))
+        echo "{\"t_ns\":$(now_ns),\"hashes\":$hashes,\"accepted\":3,\"rejected\":0}" >>"$stats"
+    done
+}
+
+"$verb"

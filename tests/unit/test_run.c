@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs with children that only pretend (fake_powlab.sh): what is recorded, and every kind of end.
+ */
+#include <jansson.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "lab/run.h"
+#include "tests/harness.h"
+
+struct outcome {
+    enum plab_status status;
+    struct plab_error err;
+    struct plab_run_record record;
+    double seconds;
+    char folder[64];
+};
+
+static const char two_phases[] = "name: fake\n"
+                                 "label: a test\n"
+                                 "pool: {difficulty: 7}\n"
+                                 "workers: [{name: w, duty_percent: 80}, {name: v, count: 2}]\n"
+                                 "phases:\n"
+                                 "  - {name: one, duration: 1500ms}\n"
+                                 "  - {name: two, duration: 1s, load_percent: 50, workers: [w]}\n"
+                                 "  - {name: idle, duration: 1s, load_percent: 0}\n";
+
+/* The fake only has /proc/uptime, which runs on while the machine sleeps. */
+static void tell_skew(void) {
+    struct timespec boot, monotonic;
+    char text[24];
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    snprintf(text, sizeof text, "%ld",
+             (long)((boot.tv_sec - monotonic.tv_sec) * 100 +
+                    (boot.tv_nsec - monotonic.tv_nsec) / 10000000));
+    setenv("FAKE_SKEW_CS", text, 1);
+}
+
+static void remove_folder(const char *folder) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(system(command) == 0);
+}
+
+static void run(const char *text, const char *pool, const char *mine, struct outcome *out) {
+    struct plab_scenario scenario;
+    memset(out, 0, sizeof *out);
+    CHECK_MSG(plab_scenario_parse(&scenario, text, strlen(text), "t.yaml", &out->err) == PLAB_OK,
+              "%s", out->err.text);
+    setenv("FAKE_POOL", pool, 1);
+    setenv("FAKE_MINE", mine, 1);
+    tell_skew();
+    strcpy(out->folder, "/tmp/powlab-run.XXXXXX");
+    CHECK(mkdtemp(out->folder) != NULL);
+    struct plab_run_config config = {
+        .scenario = &scenario,
+        .scale = 1,
+        .program = "tests/unit/fake_powlab.sh",
+        .out = out->folder,
+        .proc_root = "/proc",
+        .version = "0",
+        .commit = "0",
+    };
+    uint64_t start_ns = plab_clock_ns();
+    out->status = plab_run_scenario(&config, &out->record, &out->err);
+    out->seconds = (double)(plab_clock_ns() - start_ns) * 1e-9;
+    for (size_t i = 0; i < out->record.process_count; i++) {
+        int pid = out->record.processes[i].pid;
+        CHECK_MSG(pid == 0 || kill(pid, 0) != 0, "process %d is left", pid);
+    }
+}
+
+static void done(struct outcome *out) {
+    remove_folder(out->folder);
+    plab_run_record_free(&out->record);
+}
+
+static const char *path_in(const struct outcome *out, const char *name) {
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", out->folder, name);
+    return path;
+}
+
+static size_t count_lines(const struct outcome *out, const char *name, const char *with) {
+    char line[4096];
+    size_t count = 0;
+    FILE *file = fopen(path_in(out, name), "r");
+    CHECK_MSG(file != NULL, "no %s", name);
+    while (fgets(line, sizeof line, file) != NULL) {
+        count += strstr(line, with) != NULL;
+    }
+    fclose(file);
+    return count;
+}
+
+static json_t *report(const struct outcome *out) {
+    json_t *root = json_load_file(path_in(out, "report.json"), 0, NULL);
+    CHECK_MSG(json_is_object(root), "no report in %s", out->folder);
+    CHECK_STR(json_string_value(json_object_get(root, "schema")), "powlab-run/1");
+    return root;
+}
+
+static void check_end(const struct outcome *out, enum plab_status status, enum plab_run_end end) {
+    CHECK_MSG(out->status == status, "status %d (%s), want %d", (int)out->status, out->err.text,
+              (int)status);
+    CHECK_MSG(out->record.end == end, "end %s, want %s", plab_run_end_name(out->record.end),
+              plab_run_end_name(end));
+    json_t *root = report(out);
+    CHECK_STR(json_string_value(json_object_get(root, "end")), plab_run_end_name(end));
+    CHECK(json_is_true(json_object_get(root, "complete")) == (end == PLAB_RUN_COMPLETED));
+    CHECK_U64(json_integer_value(json_object_get(root, "exit_code")),
+              (uint64_t)plab_status_exit_code(status));
+    json_decref(root);
+}
+
+TEST(run, completes_and_records) {
+    struct outcome out;
+    run(two_phases, "", "", &out);
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    CHECK_MSG(out.seconds > 3.4 && out.seconds < 7, "%f s", out.seconds);
+    /* pool; w at 80 %, then at 40 %; v twice */
+    CHECK_U64(out.record.process_count, 5);
+    CHECK_U64(out.record.unexpected_exits, 0);
+    for (size_t i = 0; i < out.record.process_count; i++) {
+        const struct plab_run_process *process = &out.record.processes[i];
+        CHECK(process->asked && !process->killed && process->exit_code == 143);
+        CHECK(!process->worker || (process->has_result && process->accepted == 3));
+    }
+    const struct plab_run_phase *phases = out.record.phases;
+    CHECK_MSG(phases[0].hashes > 100 && phases[1].hashes > 30, "%f %f", phases[0].hashes,
+              phases[1].hashes);
+    CHECK(phases[0].hashes > 1.5 * phases[1].hashes);
+    CHECK(phases[0].host_busy_percent >= 0);
+    CHECK(out.record.counts.accepted >= 10);
+    CHECK_U64(out.record.counts.stale, 1);
+    CHECK_U64(out.record.counts.rejected, 0);
+    CHECK_U64(out.record.counts.blocks, 1);
+    CHECK_U64(out.record.counts.seed_changes, 1);
+    CHECK(phases[0].counts.accepted + phases[1].counts.accepted + phases[2].counts.accepted <=
+          out.record.counts.accepted);
+    done(&out);
+}
+
+TEST(run, truth_and_timeline) {
+    struct outcome out;
+    run(two_phases, "", "", &out);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"run_start\""), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"run_end\""), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"phase_start\""), 3);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"phase_end\""), 3);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_start\""), 5);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_exit\""), 5);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"source\":\"pool\",\"event\":\"share\""),
+              out.record.counts.accepted + out.record.counts.stale);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "--duty=40"), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"127.0.0.1:4711\""), 1);
+    CHECK_U64(count_lines(&out, "timeline.csv", ",one,100,"), 2);
+    CHECK_U64(count_lines(&out, "timeline.csv", ",two,50,"), 1);
+    CHECK_U64(count_lines(&out, "timeline.csv", ",idle,0,0,0.00,"), 1);
+    char login[64];
+    snprintf(login, sizeof login, "hello from lab-%s-v-1", out.record.id);
+    CHECK_U64(count_lines(&out, "logs/worker-v-1.log", login), 1);
+    done(&out);
+}
+
+TEST(run, unmet_expectations) {
+    struct outcome out;
+    char text[1024];
+    snprintf(text, sizeof text, "%sexpect: {min_accepted: 1000}\n", two_phases);
+    run(text, "", "", &out);
+    check_end(&out, PLAB_E_FAILED, PLAB_RUN_COMPLETED);
+    CHECK(strstr(out.err.text, "expected at least 1000") != NULL);
+    done(&out);
+}
+
+TEST(run, a_killed_pool_ends_it_orderly) {
+    struct outcome out;
+    run(two_phases, "die", "", &out);
+    check_end(&out, PLAB_E_FAILED, PLAB_RUN_POOL_LOST);
+    CHECK(out.seconds < 3);
+    CHECK_U64(out.record.processes[0].signal, SIGKILL);
+    CHECK(out.record.counts.accepted >= 3);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"end\":\"pool_lost\",\"complete\":false"), 1);
+    done(&out);
+}
+
+TEST(run, a_pool_that_does_not_start) {
+    struct outcome out;
+    run(two_phases, "refuse", "", &out);
+    check_end(&out, PLAB_E_FAILED, PLAB_RUN_START_FAILED);
+    CHECK_STR(out.err.text,
+              "the pool ended before it listened (exit code 6): pool: address in use");
+    CHECK(isnan(out.record.phases[0].hashes));
+    CHECK(!out.record.has_counts);
+    done(&out);
+}
+
+TEST(run, wrong_hashes_are_told) {
+    struct outcome out;
+    run(two_phases, "", "wrong", &out);
+    check_end(&out, PLAB_E_MISMATCH, PLAB_RUN_WORKERS_LOST);
+    CHECK_U64(out.record.unexpected_exits, 3);
+    done(&out);
+}
+
+static void *interrupt_soon(void *parameter) {
+    plab_clock_sleep_ns(1200000000);
+    kill(getpid(), *(int *)parameter);
+    return NULL;
+}
+
+/* Even children that don't listen are gone within two seconds. */
+TEST(run, ctrl_c) {
+    struct outcome out;
+    int number = SIGINT;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, interrupt_soon, &number) == 0);
+    run(two_phases, "deaf", "deaf", &out);
+    pthread_join(thread, NULL);
+    check_end(&out, PLAB_E_INTERRUPTED, PLAB_RUN_INTERRUPTED);
+    CHECK_MSG(out.seconds < 1.2 + 2, "%f s", out.seconds);
+    CHECK(out.record.processes[0].killed && out.record.processes[1].killed);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"end\":\"interrupted\""), 1);
+    CHECK(count_lines(&out, "timeline.csv", ",one,") >= 1);
+    done(&out);
+}
+
+TEST(run, termination) {
+    struct outcome out;
+    int number = SIGTERM;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, interrupt_soon, &number) == 0);
+    run(two_phases, "", "", &out);
+    pthread_join(thread, NULL);
+    check_end(&out, PLAB_E_TERMINATED, PLAB_RUN_TERMINATED);
+    CHECK(!out.record.processes[0].killed && out.record.processes[1].has_result);
+    done(&out);
+}
+
+TEST(run, the_limit_ends_it) {
+    struct outcome out;
+    run("name: t\npool: {}\nworkers: [{name: w}]\nphases: [{name: p, duration: 2s}]\n"
+        "limits: {max_seconds: 3}\n",
+        "slow", "", &out);
+    check_end(&out, PLAB_E_FAILED, PLAB_RUN_LIMIT);
+    CHECK_STR(out.err.text, "stopped by the limit of 3 s");
+    CHECK_MSG(out.seconds > 2.9 && out.seconds < 4.5, "%f s", out.seconds);
+    CHECK(out.record.phases[0].start_ns != 0);
+    done(&out);
+}
+
+TEST(run, a_folder_in_use_is_not_touched) {
+    struct plab_scenario scenario;
+    struct plab_run_record record;
+    struct plab_error err = {.text = ""};
+    CHECK(plab_scenario_parse(&scenario, two_phases, strlen(two_phases), "t.yaml", &err) ==
+          PLAB_OK);
+    struct plab_run_config config = {.scenario = &scenario,
+                                     .program = "tests/unit/fake_powlab.sh",
+                                     .out = "tests/unit",
+                                     .proc_root = "/proc",
+                                     .version = "0",
+                                     .commit = "0"};
+    CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_USAGE);
+    CHECK_STR(err.text, "--out tests/unit is there and isn't an empty folder; name a new one");
+    config.out = "/proc/powlab-run";
+    CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_IO);
+    config.out = "/nowhere/run";
+    CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_IO);
+    CHECK_STR(err.text, "cannot make the run folder /nowhere/run: No such file or directory");
+    plab_run_record_free(&record);
+}
