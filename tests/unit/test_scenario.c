@@ -199,6 +199,17 @@ TEST(scenario, scale_shortens_phases_and_expectations) {
     CHECK_U64(s.phases[0].duration_ms, 20000);
 }
 
+TEST(scenario, quickstart_is_good) {
+    struct plab_scenario s;
+    struct plab_error err = {.text = ""};
+    CHECK_MSG(plab_scenario_load(&s, "configs/scenarios/quickstart.yaml", &err) == PLAB_OK, "%s",
+              err.text);
+    CHECK_STR(s.name, "quickstart");
+    CHECK(plab_scenario_duration_ms(&s) <= 120000);
+    CHECK(s.expect.min_accepted >= 20 && s.expect.max_rejected == 0);
+    CHECK(plab_scenario_load(&s, "configs/scenarios/none.yaml", &err) == PLAB_E_IO);
+}
+
 /* No prefix and no damaged byte may do worse than an error. */
 TEST(scenario, survives_damage) {
     char text[] = HEAD "    duty_percent: 50\n" TAIL "limits: {max_seconds: 50}\n";
