@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads the files of tests/vectors/: one vector a line, fields separated by blanks, "#" comments, "-" for
- * an empty byte string (format: tests/vectors/README.md). Also the one way of tests to take and
- * give back the aligned memory that kernels want.
+ * Reads the files of tests/vectors/: one vector a line, fields separated by blanks, "#" comments,
+ * "-" for an empty byte string (format: tests/vectors/README.md). Also the one way of tests to take
+ * and give back the aligned memory that kernels want.
  *
  *   struct plab_vector_file file;
  *   plab_vector_open(&file, "tests/vectors/keccak.txt");
