@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pool_client/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bucket.h"
+#include "base/clock.h"
+#include "base/netguard.h"
+#include "base/prng.h"
+#include "pool_client/backoff.h"
+#include "pool_client/link_priv.h"
+
+#define JOBS_KEPT 16 /* shares for older ones count as stale */
+
+/* A job that was handed out. */
+struct given_job {
+    uint64_t number;
+    uint64_t session; /* number of the session it came from */
+    struct plab_stratum_job job;
+};
+
+struct plab_client {
+    uv_loop_t *loop;
+    struct plab_client_config config;
+    struct plab_client_events events;
+    struct plab_url *pools; /* owned */
+    struct plab_link_events link_events;
+    struct plab_prng prng;
+    struct plab_bucket submits;
+
+    struct plab_link *active; /* connecting or serving */
+    struct plab_link *probe;  /* sees whether the first pool is back */
+    uv_timer_t retry_timer, probe_timer;
+    unsigned alive; /* links and timers that aren't closed yet */
+    bool destroyed, refused;
+
+    size_t pool;       /* index of the active one */
+    unsigned failures; /* of this pool, in a row */
+    unsigned streak;   /* of all pools, in a row */
+    unsigned probe_failures;
+    uint64_t online_since_ms;
+    bool online;
+    uint64_t sequence; /* of request ids */
+    struct given_job jobs[JOBS_KEPT];
+    uint64_t job_count;
+    struct plab_client_stats stats;
+};
+
+static void start_attempt(uv_timer_t *timer);
+static void start_probe(uv_timer_t *timer);
+
+void plab_client_defaults(struct plab_client_config *config) {
+    memset(config, 0, sizeof *config);
+    config->retries = 5;
+    config->retry_base_ms = 1000;
+    config->retry_cap_ms = 30000;
+    config->connect_timeout_ms = 20000;
+    config->reply_timeout_ms = 20000;
+    config->keepalive_ms = 60000;
+    config->submits_per_s = 20;
+    config->submit_burst = 100;
+}
+
+static void free_when_done(struct plab_client *client) {
+    if (client->destroyed && client->alive == 0) {
+        free(client->pools);
+        free(client);
+    }
+}
+
+static void tell_state(struct plab_client *client, enum plab_client_state state, const char *text) {
+    if (!client->destroyed) {
+        client->events.on_state(client->events.cookie, state, text);
+    }
+}
+
+static void close_links(struct plab_client *client) {
+    if (client->active != NULL) {
+        plab_link_close(client->active);
+        client->active = NULL;
+    }
+    if (client->probe != NULL) {
+        plab_link_close(client->probe);
+        client->probe = NULL;
+    }
+    client->online = false;
+}
+
+static uint64_t pause_ms(struct plab_client *client, unsigned failures) {
+    return plab_backoff_ms(client->config.retry_base_ms, client->config.retry_cap_ms, failures,
+                           plab_prng_next(&client->prng));
+}
+
+/* The lab-only rule ends everything: trying on would only knock at a door that stays shut. */
+static void refuse(struct plab_client *client, const char *reason) {
+    client->refused = true;
+    uv_timer_stop(&client->retry_timer);
+    uv_timer_stop(&client->probe_timer);
+    close_links(client);
+    tell_state(client, PLAB_CLIENT_REFUSED, reason);
+}
+
+/* ---- links ---- */
+
+static void probe_later(struct plab_client *client) {
+    if (client->pool != 0 && !client->refused) {
+        client->probe_failures++;
+        uv_timer_start(&client->probe_timer, start_probe, pause_ms(client, client->probe_failures),
+                       0);
+    }
+}
+
+static void on_up(void *cookie, struct plab_link *link) {
+    struct plab_client *client = cookie;
+    char name[PLAB_URL_NAME_LEN];
+    if (client->destroyed) {
+        return;
+    }
+    if (link == client->probe) {
+        if (client->active != NULL) {
+            plab_link_close(client->active);
+        }
+        uv_timer_stop(&client->retry_timer);
+        client->active = link;
+        client->probe = NULL;
+        client->pool = 0;
+        client->failures = client->streak = 0;
+    }
+    client->online = true;
+    client->online_since_ms = uv_now(client->loop);
+    client->stats.logins++;
+    client->probe_failures = 0;
+    probe_later(client);
+    tell_state(client, PLAB_CLIENT_ONLINE, plab_url_name(&client->pools[client->pool], name));
+}
+
+static void on_job(void *cookie, struct plab_link *link, const struct plab_stratum_job *job) {
+    struct plab_client *client = cookie;
+    if (client->destroyed) {
+        return;
+    }
+    struct given_job *given = &client->jobs[client->job_count % JOBS_KEPT];
+    given->number = ++client->job_count;
+    given->session = client->stats.logins;
+    given->job = *job;
+    const struct plab_client_job handed = {
+        .number = given->number,
+        .extensions = plab_link_extensions(link),
+        .job = &given->job,
+    };
+    client->events.on_job(client->events.cookie, &handed);
+}
+
+static void on_result(void *cookie, const struct plab_client_result *result) {
+    struct plab_client *client = cookie;
+    if (!client->destroyed) {
+        client->events.on_result(client->events.cookie, result);
+    }
+}
+
+/* A session that lasted proves that the pool works; one that ends at once doesn't, or a pool that
+ * accepts logins and hangs up would be tried without a growing pause. */
+static void count_failure(struct plab_client *client, enum plab_status status) {
+    uint64_t lasted_ms = uv_now(client->loop) - client->online_since_ms;
+    if (client->online && lasted_ms >= client->config.retry_cap_ms) {
+        client->failures = client->streak = 0;
+    }
+    client->online = false;
+    client->failures++;
+    client->streak++;
+    client->stats.failures++;
+    client->stats.last_failure = status;
+}
+
+static void plan_retry(struct plab_client *client, const char *reason) {
+    char name[PLAB_URL_NAME_LEN], text[PLAB_URL_NAME_LEN + 600];
+    plab_url_name(&client->pools[client->pool], name);
+    uint64_t wait_ms = pause_ms(client, client->streak);
+    bool moves = client->failures >= client->config.retries && client->config.pool_count > 1;
+    if (moves) {
+        client->failures = 0;
+        client->pool = (client->pool + 1) % client->config.pool_count;
+        wait_ms = pause_ms(client, 1);
+        if (client->pool == 0) { /* a whole round in vain */
+            wait_ms = pause_ms(client, client->streak);
+        }
+    }
+    char next[PLAB_URL_NAME_LEN];
+    snprintf(text, sizeof text, "%s: %s; trying %s in %.1f s", name, reason,
+             moves ? plab_url_name(&client->pools[client->pool], next) : "again",
+             (double)wait_ms / 1000);
+    uv_timer_start(&client->retry_timer, start_attempt, wait_ms, 0);
+    tell_state(client, PLAB_CLIENT_OFFLINE, text);
+}
+
+static void on_down(void *cookie, struct plab_link *link, enum plab_status status,
+                    const char *reason) {
+    struct plab_client *client = cookie;
+    if (client->destroyed) {
+        return;
+    }
+    bool was_probe = link == client->probe;
+    if (was_probe) {
+        client->probe = NULL;
+    } else {
+        client->active = NULL;
+        count_failure(client, status);
+    }
+    if (status == PLAB_E_REFUSED) {
+        client->stats.last_failure = status;
+        refuse(client, reason);
+    } else if (was_probe) {
+        plab_log_debug(client->config.log, "the first pool is not back yet: %s", reason);
+        probe_later(client);
+    } else {
+        uv_timer_stop(&client->probe_timer);
+        if (client->probe != NULL) {
+            plab_link_close(client->probe);
+            client->probe = NULL;
+        }
+        plan_retry(client, reason);
+    }
+}
+
+static void on_gone(void *cookie) {
+    struct plab_client *client = cookie;
+    client->alive--;
+    free_when_done(client);
+}
+
+static struct plab_link *open_link(struct plab_client *client, size_t pool) {
+    struct plab_link *link = plab_link_open(client->loop, &client->config, &client->pools[pool],
+                                            &client->sequence, &client->link_events);
+    client->alive += link != NULL ? 1 : 0;
+    return link;
+}
+
+static void start_attempt(uv_timer_t *timer) {
+    struct plab_client *client = timer->data;
+    char name[PLAB_URL_NAME_LEN];
+    client->active = open_link(client, client->pool);
+    if (client->active == NULL) {
+        count_failure(client, PLAB_E_NOMEM);
+        plan_retry(client, "not enough memory");
+        return;
+    }
+    tell_state(client, PLAB_CLIENT_CONNECTING, plab_url_name(&client->pools[client->pool], name));
+}
+
+static void start_probe(uv_timer_t *timer) {
+    struct plab_client *client = timer->data;
+    client->probe = open_link(client, 0);
+    if (client->probe == NULL) {
+        probe_later(client);
+    }
+}
+
+/* ---- the outside ---- */
+
+static enum plab_status check_config(const struct plab_client_config *config,
+                                     struct plab_error *err) {
+    for (size_t i = 0; i < config->pool_count; i++) {
+        struct sockaddr_storage addr;
+        if (plab_link_numeric(&config->pools[i], &addr)) {
+            enum plab_status status = plab_netguard_check((const struct sockaddr *)&addr, err);
+            if (status != PLAB_OK) {
+                return status;
+            }
+        }
+    }
+    return PLAB_OK;
+}
+
+static void start_timers(struct plab_client *client) {
+    uv_timer_init(client->loop, &client->retry_timer);
+    uv_timer_init(client->loop, &client->probe_timer);
+    client->retry_timer.data = client->probe_timer.data = client;
+    client->alive = 2;
+    uv_timer_start(&client->retry_timer, start_attempt, 0, 0);
+}
+
+enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *loop,
+                                    const struct plab_client_config *config,
+                                    const struct plab_client_events *events,
+                                    struct plab_error *err) {
+    enum plab_status status = check_config(config, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    struct plab_client *client = calloc(1, sizeof *client);
+    struct plab_url *pools = calloc(config->pool_count, sizeof *pools);
+    if (client == NULL || pools == NULL) {
+        free(client);
+        free(pools);
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for a Stratum client");
+    }
+    memcpy(pools, config->pools, config->pool_count * sizeof *pools);
+    client->loop = loop;
+    client->config = *config;
+    client->config.pools = client->pools = pools;
+    client->events = *events;
+    client->link_events = (struct plab_link_events){
+        .up = on_up,
+        .job = on_job,
+        .result = on_result,
+        .down = on_down,
+        .gone = on_gone,
+        .cookie = client,
+    };
+    client->prng.state = config->seed;
+    plab_bucket_init(&client->submits, config->submits_per_s, config->submit_burst,
+                     plab_clock_ns());
+    start_timers(client);
+    *out = client;
+    return PLAB_OK;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    struct plab_client *client = handle->data;
+    client->alive--;
+    free_when_done(client);
+}
+
+void plab_client_destroy(struct plab_client **client) {
+    if (*client == NULL) {
+        return;
+    }
+    (*client)->destroyed = true;
+    close_links(*client);
+    uv_close((uv_handle_t *)&(*client)->retry_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&(*client)->probe_timer, on_timer_closed);
+    *client = NULL;
+}
+
+enum plab_client_submitted plab_client_submit(struct plab_client *client,
+                                              const struct plab_client_share *share) {
+    if (share->job_number == 0 || share->job_number > client->job_count) {
+        return PLAB_SUBMIT_STALE;
+    }
+    const struct given_job *given = &client->jobs[(share->job_number - 1) % JOBS_KEPT];
+    if (given->number != share->job_number || given->session != client->stats.logins ||
+        !client->online) {
+        return PLAB_SUBMIT_STALE;
+    }
+    if (!plab_bucket_take(&client->submits, plab_clock_ns()) ||
+        !plab_link_submit(client->active, share, &given->job)) {
+        return PLAB_SUBMIT_LIMITED;
+    }
+    return PLAB_SUBMIT_SENT;
+}
+
+void plab_client_renew(struct plab_client *client, const char *reason) {
+    if (client->online) {
+        plab_link_fail(client->active, PLAB_E_NETWORK, "%s", reason);
+    }
+}
+
+void plab_client_stats(const struct plab_client *client, struct plab_client_stats *stats) {
+    *stats = client->stats;
+    stats->online = client->online;
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The transport half of a link: addresses, socket, lines, time. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/netguard.h"
+#include "pool_client/link_priv.h"
+
+#define QUEUE_MAX_BYTES (64 * 1024) /* lines that the pool hasn't read */
+#define TCP_KEEPALIVE_S 60
+
+static void free_when_done(struct plab_link *link);
+static void connect_next(struct plab_link *link);
+
+/* ---- the end ---- */
+
+static void on_tcp_closed(uv_handle_t *handle) {
+    struct plab_link *link = handle->data;
+    link->tcp_state = PLAB_TCP_NONE;
+    if (link->phase == PLAB_LINK_CONNECTING) {
+        connect_next(link);
+    } else {
+        free_when_done(link);
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    struct plab_link *link = handle->data;
+    link->timer_open = false;
+    free_when_done(link);
+}
+
+static void free_when_done(struct plab_link *link) {
+    if (link->phase != PLAB_LINK_ENDED || link->tcp_state != PLAB_TCP_NONE || link->timer_open ||
+        link->resolve_pending) {
+        return;
+    }
+    const struct plab_link_events *events = link->events;
+    plab_frame_free(&link->frame);
+    free(link->addresses);
+    free(link);
+    events->gone(events->cookie);
+}
+
+static void close_tcp(struct plab_link *link) {
+    if (link->tcp_state == PLAB_TCP_OPEN) {
+        link->tcp_state = PLAB_TCP_CLOSING;
+        uv_close((uv_handle_t *)&link->tcp, on_tcp_closed);
+    }
+}
+
+void plab_link_close(struct plab_link *link) {
+    if (link->phase == PLAB_LINK_ENDED) {
+        return;
+    }
+    link->phase = PLAB_LINK_ENDED;
+    if (link->resolve_pending) {
+        uv_cancel((uv_req_t *)&link->resolve); /* if it already runs, its callback comes later */
+    }
+    close_tcp(link);
+    uv_close((uv_handle_t *)&link->timer, on_timer_closed);
+}
+
+void plab_link_fail(struct plab_link *link, enum plab_status status, const char *fmt, ...) {
+    char reason[400];
+    va_list args;
+    if (link->phase == PLAB_LINK_ENDED) {
+        return;
+    }
+    va_start(args, fmt);
+    vsnprintf(reason, sizeof reason, fmt, args);
+    va_end(args);
+    plab_link_close(link);
+    /* The memory stays until the loop has run, whatever the owner does in these callbacks. */
+    plab_link_forget_requests(link);
+    link->events->down(link->events->cookie, link, status, reason);
+}
+
+/* ---- sending ---- */
+
+struct write {
+    uv_write_t req;
+    struct plab_link *link;
+    char text[];
+};
+
+static void on_written(uv_write_t *req, int status) {
+    struct write *write = req->data;
+    struct plab_link *link = write->link;
+    free(write);
+    link->writes--;
+    link->write_since_ms = uv_now(link->tcp.loop);
+    if (status < 0 && link->phase != PLAB_LINK_ENDED) {
+        plab_link_fail(link, PLAB_E_NETWORK, "sending failed: %s", uv_strerror(status));
+    }
+}
+
+bool plab_link_send(struct plab_link *link, const char *line, size_t len) {
+    size_t waiting = uv_stream_get_write_queue_size((uv_stream_t *)&link->tcp);
+    if (waiting + len > QUEUE_MAX_BYTES) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool doesn't read what we send (%zu bytes wait)",
+                       waiting);
+        return false;
+    }
+    struct write *write = malloc(sizeof *write + len);
+    if (write == NULL) {
+        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to send");
+        return false;
+    }
+    write->link = link;
+    write->req.data = write;
+    memcpy(write->text, line, len);
+    uv_buf_t buf = uv_buf_init(write->text, (unsigned)len);
+    int status = uv_write(&write->req, (uv_stream_t *)&link->tcp, &buf, 1, on_written);
+    if (status < 0) {
+        free(write);
+        plab_link_fail(link, PLAB_E_NETWORK, "sending failed: %s", uv_strerror(status));
+        return false;
+    }
+    if (link->writes++ == 0) {
+        link->write_since_ms = uv_now(link->tcp.loop);
+    }
+    if (link->keepalive_at_ms != UINT64_MAX) {
+        link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+    }
+    return true;
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+    struct plab_link *link = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(link->buffer, sizeof link->buffer);
+}
+
+static void note_incomplete_line(struct plab_link *link, bool had_line_end) {
+    bool incomplete = link->frame.len > 0 || link->frame.skipping;
+    if (!incomplete) {
+        link->line_since_ms = UINT64_MAX;
+    } else if (had_line_end || link->line_since_ms == UINT64_MAX) {
+        link->line_since_ms = uv_now(link->tcp.loop);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
+    struct plab_link *link = stream->data;
+    if (count == 0 || link->phase == PLAB_LINK_ENDED) {
+        return;
+    }
+    if (count == UV_EOF) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool closed the connection%s",
+                       link->phase == PLAB_LINK_LOGGING_IN ? " before it answered the login" : "");
+        return;
+    }
+    if (count < 0) {
+        plab_link_fail(link, PLAB_E_NETWORK, "connection lost: %s", uv_strerror((int)count));
+        return;
+    }
+    size_t len = (size_t)count;
+    if (plab_frame_feed(&link->frame, buf->base, len, plab_link_on_frame, link) != PLAB_OK) {
+        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to read");
+        return;
+    }
+    if (link->phase != PLAB_LINK_ENDED) {
+        note_incomplete_line(link, memchr(buf->base, '\n', len) != NULL);
+        plab_link_hand_out_job(link);
+    }
+    if (link->phase != PLAB_LINK_ENDED) {
+        plab_link_arm(link);
+    }
+}
+
+/* ---- time ---- */
+
+/* Fails the link if something took too long. */
+static void check_deadlines(struct plab_link *link, uint64_t now) {
+    static const char *const what[] = {[PLAB_REQUEST_LOGIN] = "login",
+                                       [PLAB_REQUEST_SUBMIT] = "share",
+                                       [PLAB_REQUEST_KEEPALIVE] = "keepalive"};
+    uint64_t reply_s = link->config->reply_timeout_ms;
+    if (link->phase <= PLAB_LINK_CONNECTING && now >= link->connect_deadline_ms) {
+        plab_link_fail(link, PLAB_E_NETWORK, "%s for %.1f s",
+                       link->phase == PLAB_LINK_RESOLVING ? "the name didn't resolve"
+                                                          : "no connection",
+                       (double)link->config->connect_timeout_ms / 1000);
+        return;
+    }
+    for (size_t i = 0; i < link->request_count; i++) {
+        if (now >= link->requests[i].deadline_ms) {
+            plab_link_fail(link, PLAB_E_NETWORK, "no answer to a %s for %.1f s",
+                           what[link->requests[i].kind], (double)reply_s / 1000);
+            return;
+        }
+    }
+    if (link->line_since_ms != UINT64_MAX && now >= link->line_since_ms + reply_s) {
+        plab_link_fail(link, PLAB_E_PROTOCOL, "a line without end for %.1f s",
+                       (double)reply_s / 1000);
+    } else if (link->writes > 0 && now >= link->write_since_ms + reply_s) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool read nothing for %.1f s",
+                       (double)reply_s / 1000);
+    }
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct plab_link *link = timer->data;
+    uint64_t now = uv_now(timer->loop);
+    check_deadlines(link, now);
+    if (link->phase == PLAB_LINK_ONLINE && now >= link->keepalive_at_ms) {
+        plab_link_keepalive(link);
+    }
+    if (link->phase != PLAB_LINK_ENDED) {
+        plab_link_arm(link);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+void plab_link_arm(struct plab_link *link) {
+    uint64_t now = uv_now(link->timer.loop);
+    uint64_t reply_ms = link->config->reply_timeout_ms;
+    uint64_t next =
+        link->phase <= PLAB_LINK_CONNECTING ? link->connect_deadline_ms : link->keepalive_at_ms;
+    for (size_t i = 0; i < link->request_count; i++) {
+        next = earlier(next, link->requests[i].deadline_ms);
+    }
+    if (link->line_since_ms != UINT64_MAX) {
+        next = earlier(next, link->line_since_ms + reply_ms);
+    }
+    if (link->writes > 0) {
+        next = earlier(next, link->write_since_ms + reply_ms);
+    }
+    if (next == UINT64_MAX) {
+        uv_timer_stop(&link->timer);
+    } else {
+        uv_timer_start(&link->timer, on_timer, next > now ? next - now : 0, 0);
+    }
+}
+
+/* ---- connecting ---- */
+
+/* The address that the system really connected us to. */
+static enum plab_status check_peer(struct plab_link *link, struct plab_error *err) {
+    struct sockaddr_storage peer;
+    int len = sizeof peer;
+    int status = uv_tcp_getpeername(&link->tcp, (struct sockaddr *)&peer, &len);
+    if (status < 0) {
+        return plab_fail(err, PLAB_E_NETWORK, "connection lost: %s", uv_strerror(status));
+    }
+    return plab_netguard_check((const struct sockaddr *)&peer, err);
+}
+
+/* Goes on with the next address, once the socket is closed. */
+static void give_up_address(struct plab_link *link, int status) {
+    char name[PLAB_NETGUARD_NAME_LEN];
+    const struct sockaddr *addr = (const struct sockaddr *)&link->addresses[link->address_next - 1];
+    snprintf(link->last_connect_error, sizeof link->last_connect_error, "%s: %s",
+             plab_netguard_name(addr, name), uv_strerror(status));
+    close_tcp(link);
+}
+
+static void on_connected(uv_connect_t *req, int status) {
+    struct plab_link *link = req->data;
+    struct plab_error err;
+    if (link->phase == PLAB_LINK_ENDED) {
+        return;
+    }
+    if (status < 0) {
+        give_up_address(link, status);
+        return;
+    }
+    enum plab_status checked = check_peer(link, &err);
+    if (checked != PLAB_OK) {
+        plab_link_fail(link, checked, "%s", err.text);
+        return;
+    }
+    uv_tcp_nodelay(&link->tcp, 1);
+    uv_tcp_keepalive(&link->tcp, 1, TCP_KEEPALIVE_S);
+    status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
+    if (status < 0) {
+        plab_link_fail(link, PLAB_E_NETWORK, "can't read: %s", uv_strerror(status));
+        return;
+    }
+    plab_link_login(link);
+}
+
+static void connect_next(struct plab_link *link) {
+    if (link->address_next == link->address_count) {
+        plab_link_fail(link, PLAB_E_NETWORK, "can't connect to %s", link->last_connect_error);
+        return;
+    }
+    const struct sockaddr *addr = (const struct sockaddr *)&link->addresses[link->address_next++];
+    struct plab_error err;
+    if (plab_netguard_check(addr, &err) != PLAB_OK) {
+        plab_link_fail(link, PLAB_E_REFUSED, "%s", err.text);
+        return;
+    }
+    uv_tcp_init(link->timer.loop, &link->tcp); /* makes no socket yet, can't fail */
+    link->tcp.data = link;
+    link->tcp_state = PLAB_TCP_OPEN;
+    link->connect.data = link;
+    int status = uv_tcp_connect(&link->connect, &link->tcp, addr, on_connected);
+    if (status < 0) {
+        give_up_address(link, status);
+    }
+}
+
+/* One address outside the lab spoils the whole name: nobody should find out by chance. */
+static void start_connecting(struct plab_link *link) {
+    for (size_t i = 0; i < link->address_count; i++) {
+        struct plab_error err;
+        if (plab_netguard_check((const struct sockaddr *)&link->addresses[i], &err) != PLAB_OK) {
+            plab_link_fail(link, PLAB_E_REFUSED, "%s", err.text);
+            return;
+        }
+    }
+    link->phase = PLAB_LINK_CONNECTING;
+    connect_next(link);
+}
+
+static bool keep_addresses(struct plab_link *link, const struct addrinfo *list) {
+    size_t count = 0;
+    for (const struct addrinfo *at = list; at != NULL; at = at->ai_next) {
+        count++;
+    }
+    link->addresses = calloc(count > 0 ? count : 1, sizeof *link->addresses);
+    if (link->addresses == NULL) {
+        return false;
+    }
+    for (const struct addrinfo *at = list; at != NULL; at = at->ai_next) {
+        if (at->ai_addrlen <= sizeof *link->addresses) {
+            memcpy(&link->addresses[link->address_count++], at->ai_addr, at->ai_addrlen);
+        }
+    }
+    return true;
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list) {
+    struct plab_link *link = req->data;
+    link->resolve_pending = false;
+    if (link->phase == PLAB_LINK_ENDED) {
+        free_when_done(link);
+    } else if (status < 0) {
+        plab_link_fail(link, PLAB_E_NETWORK, "can't resolve the name: %s", uv_strerror(status));
+    } else if (!keep_addresses(link, list)) {
+        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to connect");
+    } else {
+        snprintf(link->last_connect_error, sizeof link->last_connect_error,
+                 "a name without "
+                 "addresses");
+        start_connecting(link);
+    }
+    uv_freeaddrinfo(list);
+}
+
+bool plab_link_numeric(const struct plab_url *pool, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    return uv_ip4_addr(pool->host, pool->port, (struct sockaddr_in *)out) == 0 ||
+           uv_ip6_addr(pool->host, pool->port, (struct sockaddr_in6 *)out) == 0;
+}
+
+static void start_resolving(struct plab_link *link) {
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)link->pool.port);
+    link->resolve.data = link;
+    int status = uv_getaddrinfo(link->timer.loop, &link->resolve, on_resolved, link->pool.host,
+                                port, &hints);
+    link->resolve_pending = status == 0;
+    if (status < 0) {
+        plab_link_fail(link, PLAB_E_NETWORK, "can't resolve the name: %s", uv_strerror(status));
+    }
+}
+
+/* The first step comes from the loop, so that no event comes before plab_link_open() returns. */
+static void on_start(uv_timer_t *timer) {
+    struct plab_link *link = timer->data;
+    plab_link_arm(link);
+    link->addresses = calloc(1, sizeof *link->addresses);
+    if (link->addresses != NULL && plab_link_numeric(&link->pool, &link->addresses[0])) {
+        link->address_count = 1;
+        start_connecting(link);
+        return;
+    }
+    free(link->addresses);
+    link->addresses = NULL;
+    start_resolving(link);
+}
+
+struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_config *config,
+                                 const struct plab_url *pool, uint64_t *sequence,
+                                 const struct plab_link_events *events) {
+    struct plab_link *link = calloc(1, sizeof *link);
+    if (link == NULL) {
+        return NULL;
+    }
+    link->config = config;
+    link->events = events;
+    link->sequence = sequence;
+    link->pool = *pool;
+    plab_url_name(pool, link->name);
+    link->keepalive_at_ms = link->line_since_ms = UINT64_MAX;
+    link->connect_deadline_ms = uv_now(loop) + config->connect_timeout_ms;
+    uv_timer_init(loop, &link->timer);
+    link->timer.data = link;
+    link->timer_open = true;
+    uv_timer_start(&link->timer, on_start, 0, 0);
+    return link;
+}
+
+unsigned plab_link_extensions(const struct plab_link *link) {
+    return link->extensions;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The protocol half of a link: requests, answers, jobs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "pool_client/link_priv.h"
+
+#define BAD_LINES_MAX 5 /* in a row */
+#define LOGIN_ID 1
+
+static bool worth_a_line(unsigned *count) {
+    ++*count;
+    return (*count & (*count - 1)) == 0;
+}
+
+/* ---- requests ---- */
+
+/* Notes a request that is about to be sent. There must be room. */
+static struct plab_request *add_request(struct plab_link *link, enum plab_request_kind kind,
+                                        int64_t id) {
+    struct plab_request *request = &link->requests[link->request_count++];
+    *request = (struct plab_request){
+        .kind = kind,
+        .id = id,
+        .deadline_ms = uv_now(link->tcp.loop) + link->config->reply_timeout_ms,
+        .sent_ns = plab_clock_ns(),
+    };
+    return request;
+}
+
+static int64_t next_id(struct plab_link *link) {
+    *link->sequence += 1;
+    return (int64_t)*link->sequence;
+}
+
+void plab_link_login(struct plab_link *link) {
+    char line[PLAB_STRATUM_LINE_MAX + 2];
+    size_t len = plab_stratum_build_login(line, sizeof line, LOGIN_ID, &link->config->login);
+    (void)next_id(link); /* the id is always 1, but the counter goes on, as XMRig's does */
+    link->phase = PLAB_LINK_LOGGING_IN;
+    add_request(link, PLAB_REQUEST_LOGIN, LOGIN_ID);
+    if (plab_link_send(link, line, len)) {
+        plab_link_arm(link);
+    }
+}
+
+void plab_link_keepalive(struct plab_link *link) {
+    char line[1024];
+    link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+    if (link->request_count == PLAB_REQUESTS_MAX) {
+        return;
+    }
+    int64_t id = next_id(link);
+    size_t len = plab_stratum_build_keepalived(line, sizeof line, id, link->session_id);
+    struct plab_request *request = add_request(link, PLAB_REQUEST_KEEPALIVE, id);
+    if ((link->extensions & PLAB_EXT_KEEPALIVE) == 0) {
+        request->deadline_ms = UINT64_MAX; /* p2pool takes it, but never answers */
+        for (size_t i = 0; i + 1 < link->request_count; i++) {
+            if (link->requests[i].kind == PLAB_REQUEST_KEEPALIVE) { /* only the newest can matter */
+                link->requests[i] = *request;
+                link->request_count--;
+                break;
+            }
+        }
+    }
+    plab_link_send(link, line, len);
+}
+
+bool plab_link_submit(struct plab_link *link, const struct plab_client_share *share,
+                      const struct plab_stratum_job *job) {
+    if (link->phase != PLAB_LINK_ONLINE || link->request_count == PLAB_REQUESTS_MAX) {
+        return false;
+    }
+    struct plab_stratum_submit submit = {.has_commitment = share->has_commitment};
+    memcpy(submit.session_id, link->session_id, sizeof submit.session_id);
+    memcpy(submit.job_id, job->job_id, sizeof submit.job_id);
+    memcpy(submit.nonce, share->nonce, sizeof submit.nonce);
+    memcpy(submit.result, share->result, sizeof submit.result);
+    memcpy(submit.commitment, share->commitment, sizeof submit.commitment);
+    if (link->extensions & PLAB_EXT_ALGO) {
+        memcpy(submit.algo, job->algo, sizeof submit.algo);
+    }
+    char line[4096];
+    int64_t id = next_id(link);
+    size_t len = plab_stratum_build_submit(line, sizeof line, id, &submit);
+    struct plab_request *request = add_request(link, PLAB_REQUEST_SUBMIT, id);
+    request->job_number = share->job_number;
+    request->tag = share->tag;
+    if (!plab_link_send(link, line, len)) {
+        return true; /* the failure has reported this share as unanswered */
+    }
+    plab_link_arm(link);
+    return true;
+}
+
+/* ---- answers ---- */
+
+static void tell_result(struct plab_link *link, const struct plab_request *request,
+                        enum plab_client_verdict verdict, const char *reason) {
+    const struct plab_client_result result = {
+        .verdict = verdict,
+        .job_number = request->job_number,
+        .tag = request->tag,
+        .latency_ms = (double)(plab_clock_ns() - request->sent_ns) / 1e6,
+        .reason = reason,
+    };
+    link->events->result(link->events->cookie, &result);
+}
+
+void plab_link_forget_requests(struct plab_link *link) {
+    for (size_t i = 0; i < link->request_count; i++) {
+        if (link->requests[i].kind == PLAB_REQUEST_SUBMIT) {
+            tell_result(link, &link->requests[i], PLAB_SHARE_UNANSWERED, "the connection ended");
+        }
+    }
+    link->request_count = 0;
+}
+
+static bool begins_with_any(const char *text, const char *const *prefixes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (strncasecmp(text, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Words with which pools say that a share came too late. Source: the error texts of monero-pool,
+ * xmrig-proxy, p2pool, nodejs-pool. */
+static bool says_stale(const char *error) {
+    static const char *const texts[] = {"Stale share", "Invalid job id", "Block expired",
+                                        "Block outdated", "cannot find job with job_id"};
+    return begins_with_any(error, texts, PLAB_ARRAY_LEN(texts));
+}
+
+/* Words after which the session is worth nothing. Source: XMRig's list. */
+static bool says_goodbye(const char *error) {
+    static const char *const texts[] = {"Unauthenticated", "your IP is banned",
+                                        "IP Address currently banned"};
+    return begins_with_any(error, texts, PLAB_ARRAY_LEN(texts));
+}
+
+/* An id sent back as text counts when it is exactly what we would write; else 0, never a request.
+ */
+static int64_t id_number(const struct plab_stratum_id *id) {
+    char text[24];
+    if (!id->is_text) {
+        return id->number;
+    }
+    long long number = strtoll(id->text, NULL, 10);
+    snprintf(text, sizeof text, "%lld", number);
+    return strcmp(text, id->text) == 0 ? number : 0;
+}
+
+/* Takes the request with this id out of the list. */
+static bool take_request(struct plab_link *link, const struct plab_stratum_id *id,
+                         struct plab_request *out) {
+    int64_t number = id_number(id);
+    for (size_t i = 0; i < link->request_count; i++) {
+        if (link->requests[i].id == number) {
+            *out = link->requests[i];
+            link->requests[i] = link->requests[--link->request_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_job(const struct plab_stratum_job *a, const struct plab_stratum_job *b) {
+    return strcmp(a->job_id, b->job_id) == 0 && a->target == b->target &&
+           a->blob_len == b->blob_len && memcmp(a->blob, b->blob, a->blob_len) == 0 &&
+           strcmp(a->algo, b->algo) == 0 && a->height == b->height && a->has_seed == b->has_seed &&
+           memcmp(a->seed_hash, b->seed_hash, PLAB_STRATUM_HASH) == 0;
+}
+
+static void take_job(struct plab_link *link, const struct plab_stratum_job *job) {
+    if (link->phase != PLAB_LINK_ONLINE) {
+        if (worth_a_line(&link->odd.early_job)) {
+            plab_log_debug(link->config->log, "%s sent a job before the login's answer; ignored",
+                           link->name);
+        }
+    } else if (!same_job(job, &link->job)) {
+        link->job = *job;
+        link->job_is_new = true;
+    }
+}
+
+/* Of all jobs in what was read together only the newest is worth starting. */
+void plab_link_hand_out_job(struct plab_link *link) {
+    if (link->phase == PLAB_LINK_ONLINE && link->job_is_new) {
+        link->job_is_new = false;
+        link->events->job(link->events->cookie, link, &link->job);
+    }
+}
+
+static void take_login_reply(struct plab_link *link, const struct plab_stratum_reply *reply,
+                             const char *why_no_job) {
+    char shown[200];
+    if (!reply->ok) {
+        plab_link_fail(link, PLAB_E_NETWORK, "login refused: %s",
+                       plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown));
+    } else if (why_no_job != NULL) {
+        plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has a bad job: %s", why_no_job);
+    } else if (!reply->has_session) {
+        plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has no usable session id");
+    } else if (!reply->has_job) {
+        plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has no job");
+    } else {
+        link->phase = PLAB_LINK_ONLINE;
+        memcpy(link->session_id, reply->session_id, sizeof link->session_id);
+        link->extensions = reply->extensions;
+        if (link->config->keepalive || (reply->extensions & PLAB_EXT_KEEPALIVE)) {
+            link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+        }
+        link->events->up(link->events->cookie, link);
+        if (link->phase == PLAB_LINK_ONLINE) {
+            take_job(link, &reply->job);
+        }
+    }
+}
+
+static void take_response(struct plab_link *link, const struct plab_stratum_reply *reply,
+                          const char *why_no_job) {
+    struct plab_request request;
+    char shown[200] = "";
+    if (!take_request(link, &reply->id, &request)) {
+        if (worth_a_line(&link->odd.unknown_id)) {
+            plab_log_warn(link->config->log, "%s answered a request that isn't open; ignored (%u)",
+                          link->name, link->odd.unknown_id);
+        }
+        return;
+    }
+    if (request.kind == PLAB_REQUEST_LOGIN) {
+        take_login_reply(link, reply, why_no_job);
+        return;
+    }
+    plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown);
+    if (request.kind == PLAB_REQUEST_SUBMIT) {
+        enum plab_client_verdict refused =
+            says_stale(reply->error) ? PLAB_SHARE_STALE : PLAB_SHARE_REJECTED;
+        tell_result(link, &request, reply->ok ? PLAB_SHARE_ACCEPTED : refused, shown);
+    }
+    if (!reply->ok && says_goodbye(reply->error)) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool ended the session: %s", shown);
+    }
+}
+
+/* A line that is no message at all; several in a row mean that this is no pool. */
+static void take_bad_line(struct plab_link *link, const char *why) {
+    if (worth_a_line(&link->odd.bad_line)) {
+        plab_log_warn(link->config->log, "%s sent a bad line: %s", link->name, why);
+    }
+    if (++link->bad_lines >= BAD_LINES_MAX) {
+        plab_link_fail(link, PLAB_E_PROTOCOL, "%d bad lines in a row, the last: %s", BAD_LINES_MAX,
+                       why);
+    }
+}
+
+static void log_bad_message(struct plab_link *link, unsigned *count, const char *what,
+                            const char *why) {
+    if (worth_a_line(count)) {
+        plab_log_warn(link->config->log, "%s sent %s, ignored: %s (%u)", link->name, what, why,
+                      *count);
+    }
+}
+
+static void take_redirect(struct plab_link *link, const struct plab_stratum_reply *reply,
+                          const char *why) {
+    char host[120], text[200];
+    snprintf(text, sizeof text, "powlab stays where it was told to go; asked for %s port %u",
+             plab_log_escape(reply->host, strlen(reply->host), host, sizeof host),
+             (unsigned)reply->port);
+    log_bad_message(link, &link->odd.redirect, "client.reconnect", why != NULL ? why : text);
+}
+
+static void take_message(struct plab_link *link, const struct plab_stratum_reply *reply,
+                         const char *why) {
+    switch (reply->event) {
+    case PLAB_EVENT_RESPONSE:
+        take_response(link, reply, why);
+        break;
+    case PLAB_EVENT_JOB:
+        if (why == NULL) {
+            take_job(link, &reply->job);
+        } else {
+            log_bad_message(link, &link->odd.bad_job, "a job that can't be used", why);
+        }
+        break;
+    case PLAB_EVENT_RECONNECT:
+        take_redirect(link, reply, why);
+        break;
+    case PLAB_EVENT_NOTICE:
+        if (why != NULL) {
+            log_bad_message(link, &link->odd.bad_message, "a message of no known kind", why);
+        }
+        break;
+    }
+}
+
+bool plab_link_on_frame(void *cookie, enum plab_frame_event event, const char *line, size_t len) {
+    struct plab_link *link = cookie;
+    struct plab_stratum_reply reply;
+    struct plab_error err = {.text = ""};
+    if (event == PLAB_FRAME_TOO_LONG) {
+        snprintf(err.text, sizeof err.text, "longer than %d bytes", PLAB_STRATUM_LINE_MAX);
+        take_bad_line(link, err.text);
+        return link->phase != PLAB_LINK_ENDED;
+    }
+    enum plab_status status = plab_stratum_parse_reply(line, len, &reply, &err);
+    if (status == PLAB_E_PROTOCOL) {
+        take_bad_line(link, err.text);
+    } else {
+        link->bad_lines = 0;
+        take_message(link, &reply, status == PLAB_OK ? NULL : err.text);
+    }
+    return link->phase != PLAB_LINK_ENDED;
+}
