@@ -9,7 +9,6 @@
 #define PLAB_UNUSED __attribute__((unused))
 #define PLAB_NORETURN __attribute__((noreturn))
 #define PLAB_ALWAYS_INLINE inline __attribute__((always_inline))
-#define PLAB_NOINLINE __attribute__((noinline))
 
 /* Before a loop: no iteration reads what another one writes, so it may become vector code. */
 #if defined(__clang__)

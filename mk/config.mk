@@ -65,7 +65,9 @@ isa_flags = $(if $(filter %_aesni,$(1)),-msse4.1 -maes) \
   $(if $(filter %_vaes,$(1)),-mavx2 -mbmi2 -maes -mvaes) \
   $(if $(filter %_avx512,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mbmi2) \
   $(if $(filter %_ce,$(1)),-march=armv8-a+crypto) \
-  $(if $(filter pow/rx_vm,$(1)),$(ROUNDING))
+  $(if $(filter pow/rx_vm,$(1)),-frounding-math) \
+  $(if $(filter pow/rx_superscalar,$(1)),$(VECTORIZE))
 
-# The RandomX machine changes the rounding mode while it runs, and never looks at errno.
-ROUNDING := -frounding-math -fno-math-errno
+# -frounding-math above: the RandomX machine changes the rounding mode while it runs. Its
+# superscalar programs run on batches of items, in loops that gcc leaves alone at -O2.
+VECTORIZE := $(if $(filter release,$(CONFIG)),-O3)

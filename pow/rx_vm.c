@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The RandomX virtual machine, interpreted. Compiled with -frounding-math: see mk/config.mk.
+ * The RandomX virtual machine, interpreted. Compiled with -frounding-math (mk/config.mk).
  *
  * Floating-point operands and results always live in memory, in struct plab_rx_machine, between two
  * operations; with the memory barrier in pow/rx_fpu.h no compiler can move an operation past a
