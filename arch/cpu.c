@@ -2,6 +2,7 @@
 #include "arch/cpu.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/attr.h"
@@ -145,14 +146,13 @@ const char *plab_cpu_bit_name(unsigned bit) {
  * word that does not fit is left out. */
 static void append_word(char *out, size_t out_cap, size_t *len, const char *separator,
                         const char *word) {
-    size_t separator_len = *len > 0 ? strlen(separator) : 0;
-    size_t word_len = strlen(word);
-    if (*len + separator_len + word_len + 1 > out_cap) {
+    const char *between = *len > 0 ? separator : "";
+    size_t more = strlen(between) + strlen(word);
+    if (*len + more >= out_cap) {
         return;
     }
-    memcpy(out + *len, separator, separator_len);
-    memcpy(out + *len + separator_len, word, word_len + 1);
-    *len += separator_len + word_len;
+    snprintf(out + *len, out_cap - *len, "%s%s", between, word);
+    *len += more;
 }
 
 static const char *join_names(uint32_t features, const char *separator, char *out, size_t out_cap) {
