@@ -25,23 +25,23 @@ static int check_file(const char *path, void (*hash)(const uint8_t *, size_t, ui
 }
 
 TEST(hashes, blake256) {
-    CHECK_U64(check_file("tests/vectors/blake256.txt", plab_blake256), 13);
+    CHECK_U64(check_file("tests/vectors/blake256.txt", plab_blake256), 32);
 }
 
 TEST(hashes, groestl256) {
-    CHECK_U64(check_file("tests/vectors/groestl256.txt", plab_groestl256), 13);
+    CHECK_U64(check_file("tests/vectors/groestl256.txt", plab_groestl256), 32);
 }
 
 TEST(hashes, jh256) {
-    CHECK_U64(check_file("tests/vectors/jh256.txt", plab_jh256), 13);
+    CHECK_U64(check_file("tests/vectors/jh256.txt", plab_jh256), 32);
 }
 
 TEST(hashes, skein512_256) {
-    CHECK_U64(check_file("tests/vectors/skein512_256.txt", plab_skein512_256), 13);
+    CHECK_U64(check_file("tests/vectors/skein512_256.txt", plab_skein512_256), 32);
 }
 
 TEST(hashes, keccak256) {
-    CHECK_U64(check_file("tests/vectors/keccak256.txt", plab_cn_fast_hash), 13);
+    CHECK_U64(check_file("tests/vectors/keccak256.txt", plab_cn_fast_hash), 32);
 }
 
 static void tree_hash(const uint8_t *input, size_t len, uint8_t *out) {
@@ -73,16 +73,4 @@ TEST(hashes, keccak_f1600_of_zero) {
     plab_keccak_f1600_c(state);
     CHECK_U64(state[0], 0xF1258F7940E1DDE7);
     CHECK_U64(state[24], 0xEAF1FF7B5CECA249);
-}
-
-/* The second example of the BLAKE proposal (72 zero bytes, two blocks): the vectors of the file are
- * shorter than a block. */
-TEST(hashes, blake256_of_two_blocks) {
-    static const uint8_t want[32] = {0xD4, 0x19, 0xBA, 0xD3, 0x2D, 0x50, 0x4F, 0xB7,
-                                     0xD4, 0x4D, 0x46, 0x0C, 0x42, 0xC5, 0x59, 0x3F,
-                                     0xE5, 0x44, 0xFA, 0x4C, 0x13, 0x5D, 0xEC, 0x31,
-                                     0xE2, 0x1B, 0xD9, 0xAB, 0xDC, 0xC2, 0x2D, 0x41};
-    uint8_t input[72] = {0}, got[32];
-    plab_blake256(input, sizeof input, got);
-    CHECK_MEM(got, want, 32);
 }
