@@ -3,8 +3,9 @@
  * RandomX caches and datasets of one process: memory obtained once, rebuilt for each new seed.
  *
  * A store has `slots` caches (a pool keeps two: the current and the previous seed) and at most one
- * dataset, which belongs to the newest seed. Building is done by the caller's thread plus helpers
- * that the store starts for the time of the build, pinned to the given CPUs.
+ * dataset, which belongs to the seed that was built last. The cache is built by the caller's
+ * thread, the dataset by helper threads that the store starts for the time of the build, pinned to
+ * the given CPUs; the caller's thread waits and reports progress.
  */
 #ifndef PLAB_HOST_SEEDSTORE_H
 #define PLAB_HOST_SEEDSTORE_H
@@ -38,17 +39,21 @@ struct plab_seedstore_config {
     const int *cpus;                 /* `threads` OS indices or -1; NULL: not pinned; copied */
     plab_seed_progress_fn *progress; /* may be NULL */
     void *progress_cookie;
+    const atomic_bool *cancel; /* ends plab_seedstore_create() early (PLAB_E_INTERRUPTED) when it
+                                  becomes true; borrowed for that call only; may be NULL */
 };
 
 /* What a seed gives to hashers. Valid until `slots` newer seeds were built (cache) or one newer
- * seed was built (dataset). */
+ * seed was built (dataset). An older seed that is still in a slot has no dataset: it is for the few
+ * hashes of a check, in light mode. */
 struct plab_seed_view {
     const struct plab_rx_cache *cache;
     const uint8_t *dataset; /* NULL in light mode */
 };
 
 /* Allocates the memory. PLAB_E_NOMEM names what is needed, what is there and what would fit (light
- * mode); with PLAB_RX_AUTO it falls back to light mode by itself. */
+ * mode); with PLAB_RX_AUTO it falls back to light mode by itself. PLAB_E_RESOURCE when huge pages
+ * are required and there are too few. */
 PLAB_NODISCARD enum plab_status plab_seedstore_create(struct plab_seedstore **out,
                                                       const struct plab_seedstore_config *config,
                                                       struct plab_error *err);
@@ -61,8 +66,9 @@ enum plab_rx_mode plab_seedstore_mode(const struct plab_seedstore *store);
 void plab_seedstore_pages(const struct plab_seedstore *store, struct plab_pages_report *report);
 
 /* Gives the view of `key`, building it first when the store doesn't have it. No hasher may still
- * use the slot that is overwritten (the oldest). Cancelled within half a second when `*cancel`
- * becomes true: PLAB_E_INTERRUPTED. One caller at a time. */
+ * use the slot that is overwritten (the oldest), nor the dataset. When `*cancel` (may be NULL)
+ * becomes true, ends within half a second: PLAB_E_INTERRUPTED. PLAB_E_INPUT for a key longer than
+ * PLAB_RX_KEY_MAX_BYTES. One caller at a time. */
 PLAB_NODISCARD enum plab_status plab_seedstore_get(struct plab_seedstore *store, const uint8_t *key,
                                                    size_t key_len, const atomic_bool *cancel,
                                                    struct plab_seed_view *view,

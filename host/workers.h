@@ -24,14 +24,14 @@
 
 /* A piece of work, copied by plab_workers_publish(). */
 struct plab_job {
-    const struct plab_algo *algo;
+    const struct plab_algo *algo; /* borrowed as long as the workers live */
     uint8_t blob[PLAB_BLOB_MAX_BYTES];
     size_t blob_len; /* at least PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES */
     uint64_t target; /* share: LE64(pow value bytes 24..31) < target; UINT64_MAX: every hash */
     uint64_t height; /* cn/r */
     uint8_t seed[PLAB_SEED_BYTES]; /* RandomX */
     bool nicehash;        /* the top nonce byte (blob[42]) belongs to the pool and is kept */
-    uint32_t first_nonce; /* counter starts here (without the pool's byte) */
+    uint32_t first_nonce; /* counter starts here (without the pool's byte) and ends at its top */
     uint64_t cookie;      /* the owner's; comes back with each share */
 };
 
@@ -60,22 +60,30 @@ struct plab_workers_config {
     enum plab_page_policy pages;
     enum plab_rx_mode rx_mode;
     unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
-    void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread */
+    void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread, also from
+                                     within a call of this interface; may be NULL */
     void *notify_cookie;
     plab_seed_progress_fn *progress; /* from the builder's thread; may be NULL */
     void *progress_cookie;
 };
 
-/* Starts the threads; they wait for a job. Errors: PLAB_E_NOMEM, PLAB_E_RESOURCE. */
+/* Shares that wait at most; further ones are dropped and counted. */
+#define PLAB_WORKERS_QUEUE_SHARES 256
+
+/* Starts the threads; they wait for a job. Returns when all are bound (or weren't allowed to be:
+ * see the statistics). Errors: PLAB_E_NOMEM, PLAB_E_RESOURCE. */
 PLAB_NODISCARD enum plab_status plab_workers_create(struct plab_workers **out,
                                                     const struct plab_workers_config *config,
                                                     struct plab_error *err);
 
-/* Stops hashing at the next hash, cancels a build, joins all threads (under a second), frees. */
+/* Stops hashing at the next hash, cancels a build, joins all threads (under a second), frees, and
+ * sets
+ * `*workers` to NULL; NULL is fine. */
 void plab_workers_destroy(struct plab_workers **workers);
 
-/* Hands over a new job; replaces any older one. PLAB_E_INPUT when the algorithm can't hash this
- * blob (plab_hasher_check()'s rules); then the old job goes on. */
+/* Hands over a new job; replaces any older one, also a failed one. A hash that is under way may
+ * still give a share of the old job. PLAB_E_INPUT when the algorithm can't hash this blob
+ * (plab_hasher_check()'s rules) or the nonce space is empty; then the old job goes on. */
 PLAB_NODISCARD enum plab_status plab_workers_publish(struct plab_workers *workers,
                                                      const struct plab_job *job,
                                                      struct plab_error *err);
@@ -88,7 +96,7 @@ bool plab_workers_take_share(struct plab_workers *workers, struct plab_share *sh
 
 enum plab_workers_state plab_workers_state(const struct plab_workers *workers);
 
-/* Text of the failure in state PLAB_WORKERS_FAILED, and its status. */
+/* Text of the failure in state PLAB_WORKERS_FAILED, and its status; PLAB_OK in any other state. */
 enum plab_status plab_workers_error(const struct plab_workers *workers, struct plab_error *err);
 
 struct plab_workers_stats {

@@ -35,11 +35,13 @@ $(B)/tests/core-tests: $(call test_objects,$(CORE_TEST_SRC)) $(B)/libpowlab_core
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(RUNNER_LIBS) -lm
 
+# tests/unit/test_workers.c proves with these that hashing allocates nothing.
+WRAPPED := malloc calloc realloc aligned_alloc mmap
 $(B)/tests/unit-tests: $(call test_objects,$(UNIT_TEST_SRC)) $(B)/libpowlab_app.a \
   $(B)/libpowlab_core.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(RUNNER_LIBS) $(PKG_LIBS) -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(RUNNER_LIBS) $(PKG_LIBS) -lm
 
 $(B)/tests/oracle-tests: $(call test_objects,$(ORACLE_TEST_SRC)) $(B)/libpowlab_core.a
 	$(call say,LD,$@)

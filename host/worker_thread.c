@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One worker: takes the current job, hashes nonces until there is another one. */
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "host/topology.h"
+#include "host/workers_internal.h"
+
+#define DUTY_WINDOW_NS UINT64_C(100000000)
+#define NS_PER_S UINT64_C(1000000000)
+
+/* ---- jobs ---- */
+
+/* Waits for a job that this worker hasn't had yet; NULL when it is time to end. */
+static struct plab_snapshot *take_job(struct plab_worker *worker) {
+    struct plab_workers *workers = worker->owner;
+    struct plab_snapshot *snapshot = NULL;
+    plab_workers_lock(workers);
+    /* Relaxed: the generation only changes under the lock, which is held. */
+    while (!workers->stop && (workers->current == NULL ||
+                              worker->generation == atomic_load_explicit(&workers->generation,
+                                                                         memory_order_relaxed))) {
+        pthread_cond_wait(&workers->wake, &workers->lock);
+        worker->window_ns = plab_clock_ns(); /* idle time is no work */
+    }
+    if (!workers->stop) {
+        snapshot = workers->current;
+        worker->generation = atomic_load_explicit(&workers->generation, memory_order_relaxed);
+        /* Relaxed: the reference that `current` holds keeps it alive until the lock is given back.
+         */
+        atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+        workers->seed_users += snapshot->view.cache != NULL;
+    }
+    plab_workers_unlock(workers);
+    return snapshot;
+}
+
+static void give_back_job(struct plab_worker *worker, struct plab_snapshot *snapshot) {
+    struct plab_workers *workers = worker->owner;
+    if (snapshot->view.cache != NULL) {
+        plab_workers_lock(workers);
+        workers->seed_users--;
+        if (workers->seed_users == 0) {
+            pthread_cond_broadcast(&workers->wake); /* the builder may wait for it */
+        }
+        plab_workers_unlock(workers);
+    }
+    plab_snapshot_release(snapshot);
+}
+
+static bool job_is_current(const struct plab_worker *worker) {
+    /* Relaxed: the number alone matters; the new job itself is fetched under the lock. */
+    return atomic_load_explicit(&worker->owner->generation, memory_order_relaxed) ==
+           worker->generation;
+}
+
+/* ---- preparing ---- */
+
+static void drop_hasher(struct plab_worker *worker) {
+    struct plab_pages old = worker->scratchpad;
+    plab_hasher_destroy(&worker->hasher);
+    worker->algo = NULL;
+    plab_workers_lock(worker->owner);
+    worker->scratchpad = (struct plab_pages){0};
+    plab_workers_unlock(worker->owner);
+    plab_pages_unmap(&old);
+}
+
+static enum plab_status make_hasher(struct plab_worker *worker, const struct plab_algo *algo,
+                                    struct plab_error *err) {
+    struct plab_pages pages;
+    drop_hasher(worker);
+    enum plab_status status = plab_pages_map(&pages, algo->scratchpad_bytes, worker->owner->pages,
+                                             worker->slot.numa_node, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    plab_workers_lock(worker->owner);
+    worker->scratchpad = pages;
+    plab_workers_unlock(worker->owner);
+    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, pages.addr);
+    if (status != PLAB_OK) {
+        return plab_fail(err, status, "no memory for a hasher of %s", algo->name);
+    }
+    worker->algo = algo;
+    return PLAB_OK;
+}
+
+static enum plab_status prepare(struct plab_worker *worker, const struct plab_snapshot *snapshot,
+                                struct plab_error *err) {
+    const struct plab_job *job = &snapshot->job;
+    if (worker->algo != job->algo) {
+        enum plab_status status = make_hasher(worker, job->algo, err);
+        if (status != PLAB_OK) {
+            return status;
+        }
+    }
+    if (job->algo->needs_seed) {
+        plab_hasher_set_seed(worker->hasher, snapshot->view.cache, snapshot->view.dataset);
+    }
+    if (job->algo->needs_height) {
+        plab_hasher_set_height(worker->hasher, job->height);
+    }
+    return plab_hasher_check(worker->hasher, job->blob_len, err);
+}
+
+static void fail_job(struct plab_worker *worker, const struct plab_snapshot *snapshot,
+                     enum plab_status status, const struct plab_error *err) {
+    plab_workers_lock(worker->owner);
+    if (worker->owner->current == snapshot) {
+        plab_workers_set_failed(worker->owner, status, err);
+    }
+    plab_workers_unlock(worker->owner);
+}
+
+/* ---- hashing ---- */
+
+static void nonces_used_up(struct plab_worker *worker, struct plab_snapshot *snapshot) {
+    struct plab_workers *workers = worker->owner;
+    plab_workers_lock(workers);
+    snapshot->finished++;
+    if (snapshot->finished == workers->threads && workers->current == snapshot) {
+        plab_workers_set_state(workers, PLAB_WORKERS_EXHAUSTED);
+    }
+    plab_workers_unlock(workers);
+}
+
+static bool below_target(const struct plab_job *job, const uint8_t value[PLAB_HASH_BYTES]) {
+    return job->target == UINT64_MAX || plab_load64_le(value + 24) < job->target;
+}
+
+static void hash_nonce(struct plab_worker *worker, const struct plab_job *job, uint8_t *blob,
+                       uint32_t nonce) {
+    struct plab_workers *workers = worker->owner;
+    struct plab_share share = {.cookie = job->cookie, .nonce = nonce, .worker = worker->index};
+    plab_store32_le(blob + PLAB_NONCE_OFFSET, nonce);
+    plab_hasher_hash(worker->hasher, blob, job->blob_len, share.hash);
+    plab_algo_pow_value(job->algo, blob, job->blob_len, share.hash, share.pow_value);
+    /* Relaxed: a counter that only this thread writes and others read for statistics. */
+    uint64_t hashes = atomic_load_explicit(&worker->hashes, memory_order_relaxed);
+    atomic_store_explicit(&worker->hashes, hashes + 1, memory_order_relaxed);
+    if (below_target(job, share.pow_value)) {
+        share.found_ns = plab_clock_ns();
+        plab_share_queue_put(&workers->shares, &share);
+        if (workers->notify != NULL) {
+            workers->notify(workers->notify_cookie);
+        }
+    }
+}
+
+static void sleep_until(struct plab_workers *workers, uint64_t until_ns) {
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                             .tv_nsec = (long)(until_ns % NS_PER_S)};
+    int timed_out = 0;
+    plab_workers_lock(workers);
+    while (!workers->stop && timed_out == 0) {
+        timed_out = pthread_cond_timedwait(&workers->wake, &workers->lock, &until);
+    }
+    plab_workers_unlock(workers);
+}
+
+/* Sleeps for the rest of the window once the worker's share of it is used. A hash may take longer
+ * than its window: then the window grows, so that the share stays what was asked for. */
+static void keep_duty(struct plab_worker *worker) {
+    unsigned percent = worker->owner->duty_percent;
+    if (percent >= 100) {
+        return;
+    }
+    uint64_t busy_ns = plab_clock_ns() - worker->window_ns;
+    if (busy_ns < DUTY_WINDOW_NS / 100 * percent) {
+        return;
+    }
+    uint64_t window_ns = busy_ns * 100 / percent;
+    worker->window_ns += window_ns > DUTY_WINDOW_NS ? window_ns : DUTY_WINDOW_NS;
+    sleep_until(worker->owner, worker->window_ns);
+    worker->window_ns = plab_clock_ns();
+}
+
+static void hash_job(struct plab_worker *worker, struct plab_snapshot *snapshot) {
+    const struct plab_job *job = &snapshot->job;
+    uint8_t blob[PLAB_BLOB_MAX_BYTES];
+    memcpy(blob, job->blob, job->blob_len);
+    uint32_t first = job->first_nonce;
+    if (job->nicehash) {
+        first |= plab_load32_le(blob + PLAB_NONCE_OFFSET) & UINT32_C(0xFF000000);
+    }
+    while (job_is_current(worker)) {
+        /* Relaxed: it only has to give each nonce to one worker. */
+        uint64_t taken = atomic_fetch_add_explicit(&snapshot->next, 1, memory_order_relaxed);
+        if (taken >= snapshot->nonces) {
+            nonces_used_up(worker, snapshot);
+            return;
+        }
+        hash_nonce(worker, job, blob, first + (uint32_t)taken);
+        keep_duty(worker);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void announce(struct plab_worker *worker) {
+    struct plab_workers *workers = worker->owner;
+    bool pinned = worker->slot.cpu >= 0 &&
+                  plab_topology_bind_thread((unsigned)worker->slot.cpu, NULL) == PLAB_OK;
+    worker->window_ns = plab_clock_ns();
+    plab_workers_lock(workers);
+    workers->running++;
+    workers->pinned += pinned;
+    pthread_cond_broadcast(&workers->wake);
+    plab_workers_unlock(workers);
+}
+
+void *plab_worker_main(void *arg) {
+    struct plab_worker *worker = arg;
+    struct plab_snapshot *snapshot;
+    announce(worker);
+    while ((snapshot = take_job(worker)) != NULL) {
+        struct plab_error err = {""};
+        enum plab_status status = prepare(worker, snapshot, &err);
+        if (status == PLAB_OK) {
+            hash_job(worker, snapshot);
+        } else {
+            fail_job(worker, snapshot, status, &err);
+        }
+        give_back_job(worker, snapshot);
+    }
+    drop_hasher(worker);
+    return NULL;
+}

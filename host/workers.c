@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The owner's side of the workers: life, jobs, shares, statistics. */
+#include "host/workers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/thread.h"
+#include "host/workers_internal.h"
+
+#define NICEHASH_NONCES (UINT64_C(1) << 24)
+#define ALL_NONCES (UINT64_C(1) << 32)
+
+/* ---- shared with the threads ---- */
+
+void plab_workers_lock(struct plab_workers *workers) {
+    pthread_mutex_lock(&workers->lock);
+}
+
+void plab_workers_unlock(struct plab_workers *workers) {
+    bool notify = workers->notify_due && workers->notify != NULL;
+    workers->notify_due = false;
+    pthread_mutex_unlock(&workers->lock);
+    if (notify) {
+        workers->notify(workers->notify_cookie);
+    }
+}
+
+void plab_workers_set_state(struct plab_workers *workers, enum plab_workers_state state) {
+    workers->notify_due |= workers->state != state;
+    workers->state = state;
+}
+
+void plab_snapshot_release(struct plab_snapshot *snapshot) {
+    /* Release: our reads of the job come before the free. Acquire: the one who frees comes after
+     * all others. */
+    if (snapshot != NULL &&
+        atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1) {
+        free(snapshot);
+    }
+}
+
+void plab_workers_set_current(struct plab_workers *workers, struct plab_snapshot *snapshot) {
+    plab_snapshot_release(workers->current);
+    workers->current = snapshot;
+    /* Relaxed: readers without the lock only compare it; whoever acts on it takes the lock. */
+    atomic_fetch_add_explicit(&workers->generation, 1, memory_order_relaxed);
+    plab_workers_set_state(workers, snapshot != NULL ? PLAB_WORKERS_HASHING : PLAB_WORKERS_IDLE);
+    pthread_cond_broadcast(&workers->wake);
+}
+
+/* Ends the current and the pending job. */
+static void forget_jobs(struct plab_workers *workers) {
+    plab_snapshot_release(workers->pending);
+    workers->pending = NULL;
+    plab_workers_set_current(workers, NULL);
+}
+
+void plab_workers_set_failed(struct plab_workers *workers, enum plab_status status,
+                             const struct plab_error *err) {
+    forget_jobs(workers);
+    workers->failure = status;
+    workers->error = *err;
+    plab_workers_set_state(workers, PLAB_WORKERS_FAILED);
+}
+
+bool plab_seed_key_fits(const struct plab_seed_key *key, const struct plab_job *job) {
+    return job->algo->needs_seed && plab_rx_same_dataset(key->rx, job->algo->rx) &&
+           memcmp(key->seed, job->seed, sizeof key->seed) == 0;
+}
+
+static void cancel_build(struct plab_workers *workers) {
+    /* Relaxed: only the flag itself matters, no data comes with it. */
+    atomic_store_explicit(&workers->cancel_build, true, memory_order_relaxed);
+}
+
+/* ---- jobs ---- */
+
+static enum plab_status check_job(const struct plab_job *job, struct plab_error *err) {
+    size_t least = PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES;
+    if (job->algo->min_input_bytes > least) {
+        least = job->algo->min_input_bytes;
+    }
+    if (job->blob_len < least || job->blob_len > PLAB_BLOB_MAX_BYTES) {
+        return plab_fail(err, PLAB_E_INPUT, "a blob for %s has %zu to %d bytes, this has %zu",
+                         job->algo->name, least, PLAB_BLOB_MAX_BYTES, job->blob_len);
+    }
+    if (job->nicehash && job->first_nonce >= NICEHASH_NONCES) {
+        return plab_fail(err, PLAB_E_INPUT,
+                         "first nonce 0x%x leaves no room below the byte that belongs to the pool",
+                         job->first_nonce);
+    }
+    return PLAB_OK;
+}
+
+static struct plab_snapshot *snapshot_new(const struct plab_job *job) {
+    struct plab_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (snapshot != NULL) {
+        snapshot->job = *job;
+        snapshot->nonces = (job->nicehash ? NICEHASH_NONCES : ALL_NONCES) - job->first_nonce;
+        atomic_init(&snapshot->refs, 1);
+    }
+    return snapshot;
+}
+
+/* Makes a job wait for its seed; the builder takes over. */
+static void wait_for_seed(struct plab_workers *workers, struct plab_snapshot *snapshot) {
+    workers->pending = snapshot;
+    if (workers->building && !plab_seed_key_fits(&workers->building_key, &snapshot->job)) {
+        cancel_build(workers);
+    }
+    plab_workers_set_state(workers, PLAB_WORKERS_BUILDING);
+}
+
+static void start_job(struct plab_workers *workers, struct plab_snapshot *snapshot) {
+    cancel_build(workers); /* nobody waits for it any more */
+    if (snapshot->job.algo->needs_seed) {
+        snapshot->view = workers->ready_view;
+    }
+    plab_workers_set_current(workers, snapshot);
+}
+
+enum plab_status plab_workers_publish(struct plab_workers *workers, const struct plab_job *job,
+                                      struct plab_error *err) {
+    enum plab_status status = check_job(job, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    struct plab_snapshot *snapshot = snapshot_new(job);
+    if (snapshot == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for a job");
+    }
+    plab_workers_lock(workers);
+    enum plab_workers_state before = workers->state;
+    bool notify_due = workers->notify_due;
+    forget_jobs(workers);
+    workers->failure = PLAB_OK;
+    workers->state = before; /* going through IDLE is not worth a notification */
+    workers->notify_due = notify_due;
+    if (job->algo->needs_seed &&
+        !(workers->ready && plab_seed_key_fits(&workers->ready_key, job))) {
+        wait_for_seed(workers, snapshot);
+    } else {
+        start_job(workers, snapshot);
+    }
+    plab_workers_unlock(workers);
+    return PLAB_OK;
+}
+
+void plab_workers_pause(struct plab_workers *workers) {
+    plab_workers_lock(workers);
+    cancel_build(workers);
+    forget_jobs(workers);
+    workers->failure = PLAB_OK;
+    plab_workers_unlock(workers);
+}
+
+bool plab_workers_take_share(struct plab_workers *workers, struct plab_share *share) {
+    return plab_share_queue_take(&workers->shares, share);
+}
+
+/* ---- reports ---- */
+
+enum plab_workers_state plab_workers_state(const struct plab_workers *workers) {
+    plab_workers_lock(workers->self);
+    enum plab_workers_state state = workers->state;
+    plab_workers_unlock(workers->self);
+    return state;
+}
+
+enum plab_status plab_workers_error(const struct plab_workers *workers, struct plab_error *err) {
+    plab_workers_lock(workers->self);
+    enum plab_status status = workers->failure;
+    if (status != PLAB_OK && err != NULL) {
+        *err = workers->error;
+    }
+    plab_workers_unlock(workers->self);
+    return status;
+}
+
+uint64_t plab_workers_thread_hashes(const struct plab_workers *workers, unsigned thread) {
+    assert(thread < workers->threads);
+    /* Relaxed: a statistic; nothing else is read because of it. */
+    return atomic_load_explicit(&workers->workers[thread].hashes, memory_order_relaxed);
+}
+
+void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_stats *stats) {
+    *stats = (struct plab_workers_stats){.threads = workers->threads};
+    for (unsigned i = 0; i < workers->threads; i++) {
+        stats->hashes += plab_workers_thread_hashes(workers, i);
+    }
+    stats->shares_dropped = plab_share_queue_dropped(&workers->self->shares);
+    plab_workers_lock(workers->self);
+    stats->pinned = workers->pinned;
+    stats->seed_builds = workers->seed_builds;
+    stats->last_build_s = workers->last_build_s;
+    stats->rx_mode = workers->store != NULL ? plab_seedstore_mode(workers->store) : PLAB_RX_AUTO;
+    plab_workers_unlock(workers->self);
+}
+
+void plab_workers_pages(const struct plab_workers *workers, struct plab_pages_report *report) {
+    plab_workers_lock(workers->self);
+    for (unsigned i = 0; i < workers->threads; i++) {
+        plab_pages_add(report, &workers->workers[i].scratchpad);
+    }
+    if (workers->store != NULL) {
+        plab_seedstore_pages(workers->store, report);
+    }
+    plab_workers_unlock(workers->self);
+}
+
+/* ---- life ---- */
+
+static void init_lock(struct plab_workers *workers) {
+    pthread_condattr_t attributes;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&workers->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    plab_share_queue_init(&workers->shares);
+}
+
+static struct plab_workers *workers_new(const struct plab_workers_config *config) {
+    const struct plab_pin_plan *plan = config->plan;
+    struct plab_workers *workers = calloc(1, sizeof *workers);
+    struct plab_worker *array =
+        aligned_alloc(_Alignof(struct plab_worker), plan->threads * sizeof *array);
+    if (workers == NULL || array == NULL) {
+        free(workers);
+        free(array);
+        return NULL;
+    }
+    *workers = (struct plab_workers){
+        .self = workers,
+        .kernels = *config->kernels,
+        .pages = config->pages,
+        .rx_mode = config->rx_mode,
+        .duty_percent = config->duty_percent,
+        .notify = config->notify,
+        .notify_cookie = config->notify_cookie,
+        .progress = config->progress,
+        .progress_cookie = config->progress_cookie,
+        .threads = plan->threads,
+        .workers = array,
+    };
+    memset(array, 0, plan->threads * sizeof *array);
+    for (unsigned i = 0; i < plan->threads; i++) {
+        array[i].owner = workers;
+        array[i].index = i;
+        array[i].slot = plan->slots[i];
+    }
+    init_lock(workers);
+    return workers;
+}
+
+static enum plab_status start_threads(struct plab_workers *workers, struct plab_error *err) {
+    enum plab_status status =
+        plab_thread_start(&workers->builder, "seed", -1, plab_seed_builder_main, workers, err);
+    workers->builder_started = status == PLAB_OK;
+    for (unsigned i = 0; i < workers->threads && status == PLAB_OK; i++) {
+        struct plab_worker *worker = &workers->workers[i];
+        status = plab_thread_start(&worker->thread, "w", (int)i, plab_worker_main, worker, err);
+        workers->workers_started += status == PLAB_OK;
+    }
+    plab_workers_lock(workers);
+    while (status == PLAB_OK && workers->running < workers->threads) {
+        pthread_cond_wait(&workers->wake, &workers->lock);
+    }
+    plab_workers_unlock(workers);
+    return status;
+}
+
+enum plab_status plab_workers_create(struct plab_workers **out,
+                                     const struct plab_workers_config *config,
+                                     struct plab_error *err) {
+    assert(config->plan->threads > 0 && config->plan->threads <= PLAB_PIN_MAX_THREADS);
+    assert(config->duty_percent >= 1 && config->duty_percent <= 100);
+    *out = workers_new(config);
+    if (*out == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for %u workers", config->plan->threads);
+    }
+    enum plab_status status = start_threads(*out, err);
+    if (status != PLAB_OK) {
+        plab_workers_destroy(out);
+    }
+    return status;
+}
+
+static void stop_threads(struct plab_workers *workers) {
+    plab_workers_lock(workers);
+    workers->stop = true;
+    cancel_build(workers);
+    forget_jobs(workers); /* the new generation ends hashing, the broadcast ends waiting */
+    workers->notify_due = false;
+    plab_workers_unlock(workers);
+    for (unsigned i = 0; i < workers->workers_started; i++) {
+        pthread_join(workers->workers[i].thread, NULL);
+    }
+    if (workers->builder_started) {
+        pthread_join(workers->builder, NULL);
+    }
+}
+
+void plab_workers_destroy(struct plab_workers **workers) {
+    struct plab_workers *dying = *workers;
+    *workers = NULL;
+    if (dying == NULL) {
+        return;
+    }
+    stop_threads(dying);
+    plab_seedstore_destroy(&dying->store);
+    plab_share_queue_free(&dying->shares);
+    pthread_cond_destroy(&dying->wake);
+    pthread_mutex_destroy(&dying->lock);
+    free(dying->workers);
+    free(dying);
+}
