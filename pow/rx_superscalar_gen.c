@@ -61,7 +61,7 @@ struct macro_op {
 struct kind_info {
     uint8_t op_count;
     int8_t src_op, dst_op, result_op; /* macro-op that selects the source, ...; -1: no source */
-    int8_t group; /* instructions of a group with the same parameter don't follow on a register */
+    uint8_t group; /* instructions of a group with the same parameter don't follow on a register */
     bool is_mul;
     struct macro_op op[3];
 };

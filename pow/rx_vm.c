@@ -61,6 +61,7 @@ static void change_rounding(struct plab_rx_machine *m, const struct plab_rx_op *
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one short case an operation reads best in one place */
 void plab_rx_machine_execute(struct plab_rx_machine *m, const struct plab_rx_program *program) {
     uint64_t *const r = m->r;
     plab_f64x2 *const fe = m->fe;
