@@ -284,6 +284,19 @@ static void record_exit(struct plab_run_slot *slot) {
     plab_run_recorder_instance_over(slot);
 }
 
+/* What a child's exit code says, as a status of ours: its reason is the run's. */
+static enum plab_status status_of_exit(int exit_code, int signal) {
+    static const enum plab_status passed_on[] = {
+        PLAB_E_RESOURCE, PLAB_E_MISMATCH, PLAB_E_UNSUPPORTED, PLAB_E_NETWORK, PLAB_E_REFUSED,
+    };
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(passed_on); i++) {
+        if (signal == 0 && exit_code == plab_status_exit_code(passed_on[i])) {
+            return passed_on[i];
+        }
+    }
+    return PLAB_E_FAILED;
+}
+
 static void pool_is_gone(struct plab_run_slot *slot) {
     struct plab_run *run = slot->run;
     char how[40], tail[200];
@@ -292,7 +305,8 @@ static void pool_is_gone(struct plab_run_slot *slot) {
     plab_run_folder_log_tail(run->record, slot->name, tail, sizeof tail);
     if (run->record->pool_address[0] == '\0') {
         give_up(run,
-                plab_fail(&why, PLAB_E_FAILED, "the pool ended before it listened (%s): %s", how,
+                plab_fail(&why, status_of_exit(slot->child.exit_code, slot->child.signal),
+                          "the pool ended before it listened (%s): %s", how,
                           tail[0] != '\0' ? tail : "it said nothing"),
                 &why);
         return;
@@ -552,22 +566,38 @@ static void loop_until_over(struct plab_run *run) {
 
 /* ---- the verdict ---- */
 
+/* A wrong hash is the worst that can be told; else the first worker's failure counts. */
 static enum plab_status check_workers(const struct plab_run_record *record,
                                       struct plab_error *err) {
-    for (size_t i = 0; i < record->process_count; i++) {
+    enum plab_status worst = PLAB_OK;
+    for (size_t i = 0; i < record->process_count && worst != PLAB_E_MISMATCH; i++) {
         const struct plab_run_process *process = &record->processes[i];
-        if (process->worker && process->signal == 0 &&
-            process->exit_code == plab_status_exit_code(PLAB_E_MISMATCH)) {
-            return plab_fail(err, PLAB_E_MISMATCH, "%s found its own hashes wrong (exit code 4)",
-                             process->name);
+        if (!process->worker || process->asked) {
+            continue;
+        }
+        enum plab_status status = status_of_exit(process->exit_code, process->signal);
+        if (worst == PLAB_OK || status == PLAB_E_MISMATCH) {
+            char tail[200];
+            plab_run_folder_log_tail(record, process->name, tail, sizeof tail);
+            worst = plab_fail(err, status, "%s ended by itself (%s %d): %s", process->name,
+                              process->signal != 0 ? "signal" : "exit code",
+                              process->signal != 0 ? process->signal : process->exit_code,
+                              tail[0] != '\0' ? tail : "it said nothing");
         }
     }
-    if (record->unexpected_exits > 0) {
-        return plab_fail(err, PLAB_E_FAILED, "%zu worker%s ended by itself; see %s/logs",
-                         record->unexpected_exits, record->unexpected_exits > 1 ? "s" : "",
-                         record->folder);
-    }
-    return PLAB_OK;
+    return worst;
+}
+
+/* The pool's process is the first. */
+static enum plab_status pool_failure(const struct plab_run_record *record, struct plab_error *err) {
+    const struct plab_run_process *pool = &record->processes[PLAB_RUN_POOL_SLOT];
+    char tail[200];
+    plab_run_folder_log_tail(record, pool->name, tail, sizeof tail);
+    return plab_fail(err, status_of_exit(pool->exit_code, pool->signal),
+                     "the pool ended during the run (%s %d): %s",
+                     pool->signal != 0 ? "signal" : "exit code",
+                     pool->signal != 0 ? pool->signal : pool->exit_code,
+                     tail[0] != '\0' ? tail : "it said nothing");
 }
 
 static enum plab_status verdict(const struct plab_run *run, struct plab_error *err) {
@@ -587,8 +617,7 @@ static enum plab_status verdict(const struct plab_run *run, struct plab_error *e
         return plab_fail(err, PLAB_E_FAILED, "stopped by the limit of %.0f s",
                          (double)run->scenario->max_ms / 1000);
     case PLAB_RUN_POOL_LOST:
-        return plab_fail(err, PLAB_E_FAILED, "the pool ended during the run; see %s/logs/pool.log",
-                         record->folder);
+        return pool_failure(record, err);
     default:
         break;
     }

@@ -43,9 +43,11 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
     plab_argv_add(argv, "pool");
     plab_argv_add(argv, "--algo=%s", pool->algo);
     plab_argv_add(argv, "--listen=%s", pool->listen);
-    plab_argv_add(argv, "--difficulty=%" PRIu64, pool->difficulty);
     if (pool->vardiff_target_ms != 0) {
+        plab_argv_add(argv, "--start-difficulty=%" PRIu64, pool->difficulty);
         plab_argv_add(argv, "--vardiff-target=%" PRIu64 "ms", pool->vardiff_target_ms);
+    } else {
+        plab_argv_add(argv, "--difficulty=%" PRIu64, pool->difficulty);
     }
     plab_argv_add(argv, "--network-difficulty=%" PRIu64, pool->network_difficulty);
     plab_argv_add(argv, "--epoch-blocks=%" PRIu64, pool->epoch_blocks);

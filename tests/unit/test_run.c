@@ -194,7 +194,7 @@ TEST(run, a_killed_pool_ends_it_orderly) {
 TEST(run, a_pool_that_does_not_start) {
     struct outcome out;
     run(two_phases, "refuse", "", &out);
-    check_end(&out, PLAB_E_FAILED, PLAB_RUN_START_FAILED);
+    check_end(&out, PLAB_E_NETWORK, PLAB_RUN_START_FAILED);
     CHECK_STR(out.err.text,
               "the pool ended before it listened (exit code 6): pool: address in use");
     CHECK(isnan(out.record.phases[0].hashes));
