@@ -170,6 +170,33 @@ TEST(run, truth_and_timeline) {
     done(&out);
 }
 
+/* A worker that is started anew counts from zero again; the run's sum doesn't. */
+TEST(run, sums_never_fall) {
+    struct outcome out;
+    char line[4096];
+    double last = 0, row[7];
+    size_t rows = 0;
+    run(two_phases, "", "", &out);
+    FILE *file = fopen(path_in(&out, "timeline.csv"), "r");
+    CHECK(file != NULL && fgets(line, sizeof line, file) != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *field = line;
+        for (size_t i = 0; i < PLAB_ARRAY_LEN(row); i++) {
+            row[i] = *field != ',' ? strtod(field, NULL) : 0;
+            field += strcspn(field, ",") + 1;
+        }
+        CHECK_MSG(row[6] >= last, "hashes_total falls to %.0f from %.0f", row[6], last);
+        last = row[6];
+        rows++;
+    }
+    fclose(file);
+    CHECK(rows >= 4);
+    double phases =
+        out.record.phases[0].hashes + out.record.phases[1].hashes + out.record.phases[2].hashes;
+    CHECK_MSG(fabs(last - phases) <= 0.1 * last, "%f in the timeline, %f in phases", last, phases);
+    done(&out);
+}
+
 TEST(run, unmet_expectations) {
     struct outcome out;
     char text[1024];
