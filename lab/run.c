@@ -168,6 +168,10 @@ static bool any_worker(const struct plab_run *run, bool (*is)(const struct plab_
     return false;
 }
 
+static bool is_wanted(const struct plab_run_slot *slot) {
+    return slot->wanted_duty > 0;
+}
+
 static bool is_running(const struct plab_run_slot *slot) {
     return slot->child.running;
 }
@@ -436,6 +440,9 @@ static void begin_phase(struct plab_run *run, size_t index) {
     }
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
         run->slots[i].wanted_duty = plab_run_plan_duty(&run->slots[i], phase);
+    }
+    if (!any_worker(run, is_wanted)) {
+        run->record->phases[index].hashes = 0; /* known without anybody telling */
     }
     tell_phase(run);
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count && !run->stopping; i++) {
