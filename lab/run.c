@@ -23,6 +23,7 @@
 #define POOL_START_MS 20000
 #define PORT_POLL_MS 20
 #define TICK_MS 1000
+#define PROGRESS_TICKS 10
 /* A row that would come so shortly before a phase's end waits for it. */
 #define TICK_MERGE_MS 300
 
@@ -364,10 +365,29 @@ static void tick(struct plab_run *run) {
     }
 }
 
+/* A sign of life for who watches. */
+static void tell_progress(const struct plab_run *run) {
+    char rate[32] = "?", accepted[32] = "?";
+    if (isfinite(run->rate_hps)) {
+        snprintf(rate, sizeof rate, "%.1f", run->rate_hps);
+    }
+    if (isfinite(run->accepted)) {
+        snprintf(accepted, sizeof accepted, "%.0f", run->accepted);
+    }
+    uint64_t gone_ns = plab_clock_ns() - run->record->phases[run->phase].start_ns;
+    plab_log_info(run->config->log, "%s %.0f/%.0f s: %s H/s, %s shares accepted, CPU %.0f %%",
+                  run->scenario->phases[run->phase].name, (double)gone_ns * 1e-9,
+                  (double)run->scenario->phases[run->phase].duration_ms / 1000, rate, accepted,
+                  run->host_busy_percent);
+}
+
 static void on_tick(uv_timer_t *timer) {
     struct plab_run *run = timer->data;
     run->ticks++;
     tick(run);
+    if (run->ticks % PROGRESS_TICKS == 0 && run->phase != PLAB_RUN_NO_PHASE) {
+        tell_progress(run);
+    }
     if (!run->stopping) {
         arm_tick(run);
     }

@@ -64,6 +64,7 @@ struct plab_run {
     struct plab_truth *truth;
     struct plab_timeline *timeline;
     uint64_t ticks, last_tick_ns;
+    double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;
     struct plab_host_cpu host;
     bool has_self;

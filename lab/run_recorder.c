@@ -181,6 +181,9 @@ enum plab_status plab_run_recorder_tick(struct plab_run *run, struct plab_error 
         add_to_mean(&run->worker_means[run->phase], workers_cpu, seconds);
     }
     run->last_tick_ns = now_ns;
+    run->rate_hps = row.rate_hps;
+    run->accepted = row.accepted_total;
+    run->host_busy_percent = row.host_busy_percent;
     return plab_timeline_add(run->timeline, &row, err);
 }
 

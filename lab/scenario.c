@@ -16,7 +16,7 @@
 #include "lab/yamlpos_priv.h"
 #include "pow/algo.h"
 
-#define FILE_MAX_BYTES (256 * 1024)
+#define FILE_MAX_BYTES (64 * 1024)
 #define KEY_MAX 96
 
 /* What a reader of one file needs everywhere. */
