@@ -163,7 +163,8 @@ static void on_result(void *cookie, const struct plab_client_result *result) {
 
 /* A session that lasted proves that the pool works; one that ends at once doesn't, or a pool that
  * accepts logins and hangs up would be tried without a growing pause. */
-static void count_failure(struct plab_client *client, enum plab_status status) {
+static void count_failure(struct plab_client *client, enum plab_status status, const char *reason) {
+    char name[PLAB_URL_NAME_LEN];
     uint64_t lasted_ms = uv_now(client->loop) - client->online_since_ms;
     if (client->online && lasted_ms >= client->config.retry_cap_ms) {
         client->failures = client->streak = 0;
@@ -173,6 +174,8 @@ static void count_failure(struct plab_client *client, enum plab_status status) {
     client->streak++;
     client->stats.failures++;
     client->stats.last_failure = status;
+    snprintf(client->stats.last_reason, sizeof client->stats.last_reason, "%s: %s",
+             plab_url_name(&client->pools[client->pool], name), reason);
 }
 
 static void plan_retry(struct plab_client *client, const char *reason) {
@@ -207,7 +210,7 @@ static void on_down(void *cookie, struct plab_link *link, enum plab_status statu
         client->probe = NULL;
     } else {
         client->active = NULL;
-        count_failure(client, status);
+        count_failure(client, status, reason);
     }
     if (status == PLAB_E_REFUSED) {
         client->stats.last_failure = status;
@@ -243,7 +246,7 @@ static void start_attempt(uv_timer_t *timer) {
     char name[PLAB_URL_NAME_LEN];
     client->active = open_link(client, client->pool);
     if (client->active == NULL) {
-        count_failure(client, PLAB_E_NOMEM);
+        count_failure(client, PLAB_E_NOMEM, "not enough memory");
         plan_retry(client, "not enough memory");
         return;
     }
@@ -260,8 +263,8 @@ static void start_probe(uv_timer_t *timer) {
 
 /* ---- the outside ---- */
 
-static enum plab_status check_config(const struct plab_client_config *config,
-                                     struct plab_error *err) {
+enum plab_status plab_client_check(const struct plab_client_config *config,
+                                   struct plab_error *err) {
     for (size_t i = 0; i < config->pool_count; i++) {
         struct sockaddr_storage addr;
         if (plab_link_numeric(&config->pools[i], &addr)) {
@@ -286,7 +289,7 @@ enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *
                                     const struct plab_client_config *config,
                                     const struct plab_client_events *events,
                                     struct plab_error *err) {
-    enum plab_status status = check_config(config, err);
+    enum plab_status status = plab_client_check(config, err);
     if (status != PLAB_OK) {
         return status;
     }

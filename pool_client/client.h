@@ -84,6 +84,10 @@ struct plab_client_config {
 /* Times and limits as the field has them: 5 tries, 1 s to 30 s, 20 s, 20 s, 60 s, 20 submits/s. */
 void plab_client_defaults(struct plab_client_config *config);
 
+/* PLAB_E_REFUSED when one of the pools is given by an address that isn't a lab one. */
+PLAB_NODISCARD enum plab_status plab_client_check(const struct plab_client_config *config,
+                                                  struct plab_error *err);
+
 /* Creates a client, which connects as soon as the loop runs. Errors: PLAB_E_NOMEM; PLAB_E_REFUSED
  * when one of the pools is given by an address that isn't a lab one. */
 PLAB_NODISCARD enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *loop,
@@ -120,6 +124,7 @@ struct plab_client_stats {
     uint64_t logins;               /* sessions begun */
     uint64_t failures;             /* sessions and attempts that ended, whatever the reason */
     enum plab_status last_failure; /* PLAB_OK: none so far */
+    char last_reason[400];         /* the pool's name and why; "" none so far */
     bool online;
 };
 void plab_client_stats(const struct plab_client *client, struct plab_client_stats *stats);

@@ -33,8 +33,7 @@ static void on_timer_closed(uv_handle_t *handle) {
 }
 
 static void free_when_done(struct plab_link *link) {
-    if (link->phase != PLAB_LINK_ENDED || link->tcp_state != PLAB_TCP_NONE || link->timer_open ||
-        link->resolve_pending) {
+    if (link->phase != PLAB_LINK_ENDED || link->tcp_state != PLAB_TCP_NONE || link->timer_open) {
         return;
     }
     const struct plab_link_events *events = link->events;
@@ -56,8 +55,9 @@ void plab_link_close(struct plab_link *link) {
         return;
     }
     link->phase = PLAB_LINK_ENDED;
-    if (link->resolve_pending) {
-        uv_cancel((uv_req_t *)&link->resolve); /* if it already runs, its callback comes later */
+    if (link->resolve != NULL) {
+        plab_resolve_abandon(link->resolve);
+        link->resolve = NULL;
     }
     close_tcp(link);
     uv_close((uv_handle_t *)&link->timer, on_timer_closed);
@@ -339,42 +339,22 @@ static bool keep_addresses(struct plab_link *link, const struct addrinfo *list) 
     return true;
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list) {
-    struct plab_link *link = req->data;
-    link->resolve_pending = false;
-    if (link->phase == PLAB_LINK_ENDED) {
-        free_when_done(link);
-    } else if (status < 0) {
-        plab_link_fail(link, PLAB_E_NETWORK, "can't resolve the name: %s", uv_strerror(status));
+static void on_resolved(void *cookie, const struct addrinfo *list, const char *reason) {
+    struct plab_link *link = cookie;
+    link->resolve = NULL;
+    if (list == NULL) {
+        plab_link_fail(link, PLAB_E_NETWORK, "can't resolve the name: %s", reason);
     } else if (!keep_addresses(link, list)) {
         plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to connect");
     } else {
-        snprintf(link->last_connect_error, sizeof link->last_connect_error,
-                 "a name without "
-                 "addresses");
         start_connecting(link);
     }
-    uv_freeaddrinfo(list);
 }
 
 bool plab_link_numeric(const struct plab_url *pool, struct sockaddr_storage *out) {
     memset(out, 0, sizeof *out);
     return uv_ip4_addr(pool->host, pool->port, (struct sockaddr_in *)out) == 0 ||
            uv_ip6_addr(pool->host, pool->port, (struct sockaddr_in6 *)out) == 0;
-}
-
-static void start_resolving(struct plab_link *link) {
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)link->pool.port);
-    link->resolve.data = link;
-    int status = uv_getaddrinfo(link->timer.loop, &link->resolve, on_resolved, link->pool.host,
-                                port, &hints);
-    link->resolve_pending = status == 0;
-    if (status < 0) {
-        plab_link_fail(link, PLAB_E_NETWORK, "can't resolve the name: %s", uv_strerror(status));
-    }
 }
 
 /* The first step comes from the loop, so that no event comes before plab_link_open() returns. */
@@ -389,7 +369,11 @@ static void on_start(uv_timer_t *timer) {
     }
     free(link->addresses);
     link->addresses = NULL;
-    start_resolving(link);
+    struct plab_error err;
+    link->resolve = plab_resolve_start(link->timer.loop, &link->pool, on_resolved, link, &err);
+    if (link->resolve == NULL) {
+        plab_link_fail(link, PLAB_E_RESOURCE, "%s", err.text);
+    }
 }
 
 struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_config *config,
@@ -404,6 +388,7 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
     link->sequence = sequence;
     link->pool = *pool;
     plab_url_name(pool, link->name);
+    snprintf(link->last_connect_error, sizeof link->last_connect_error, "any address");
     link->keepalive_at_ms = link->line_since_ms = UINT64_MAX;
     link->connect_deadline_ms = uv_now(loop) + config->connect_timeout_ms;
     uv_timer_init(loop, &link->timer);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "pool_client/client.h"
+#include "pool_client/resolve_priv.h"
 #include "stratum/frame.h"
 
 #define PLAB_REQUESTS_MAX 256 /* unanswered ones */
@@ -93,12 +94,12 @@ struct plab_link {
     char name[PLAB_URL_NAME_LEN];
     enum plab_link_phase phase;
 
-    uv_getaddrinfo_t resolve;
+    struct plab_resolve *resolve; /* while it goes on */
     uv_connect_t connect;
     uv_tcp_t tcp;
     uv_timer_t timer;
     enum plab_tcp_state tcp_state;
-    bool resolve_pending, timer_open;
+    bool timer_open;
     struct sockaddr_storage *addresses; /* owned */
     size_t address_count, address_next;
     char last_connect_error[160];

@@ -2,6 +2,7 @@
 #include "tests/unit/fake_pool.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -82,6 +83,7 @@ void fake_pool_start(struct fake_pool *pool, uv_loop_t *loop, uint16_t port, fak
     struct sockaddr_in addr;
     int len = sizeof addr;
     memset(pool, 0, sizeof *pool);
+    signal(SIGPIPE, SIG_IGN); /* as the program does; libuv writes without MSG_NOSIGNAL */
     pool->loop = loop;
     pool->on_line = on_line;
     pool->cookie = cookie;

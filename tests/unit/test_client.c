@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The Stratum client against a pool that follows scripts: answers, timings, hang-ups, fail-over. */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/attr.h"
@@ -73,7 +72,6 @@ static void on_limit(uv_timer_t *timer) {
 
 static void open_bench(struct bench *bench) {
     memset(bench, 0, sizeof *bench);
-    signal(SIGPIPE, SIG_IGN);
     CHECK(uv_loop_init(&bench->loop) == 0);
     uv_timer_init(&bench->loop, &bench->limit);
     bench->limit.data = bench;

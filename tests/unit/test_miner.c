@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Client and workers together, against a scripted pool in a thread of its own. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "arch/dispatch.h"
+#include "base/hex.h"
+#include "pool_client/miner.h"
+#include "pow/hasher.h"
+#include "tests/harness.h"
+#include "tests/mini_algos.h"
+#include "tests/unit/fake_pool.h"
+
+#define SUBMITS_MAX 4000
+#define EVERY_HASH "ffffffffffffffff"
+
+/* What the pool saw; read by the test after the pool's thread has ended. */
+struct stage {
+    const char *submit_answer; /* what follows {"id":N, */
+    const char *algo;          /* of jobs; NULL: not named */
+    const char *nonce;         /* in the blob */
+    unsigned job_every;        /* submits; 0: one job only */
+    unsigned job_ms;           /* milliseconds between jobs; 0: none by time */
+    bool new_seeds;            /* each job has another seed */
+    bool with_seed;
+    int signal; /* raised at the first submit */
+    bool deaf;  /* doesn't listen at all */
+
+    uv_loop_t loop;
+    uv_async_t stop;
+    uv_timer_t timer;
+    struct fake_pool pool;
+    struct fake_conn *conn;
+    pthread_t thread;
+    unsigned jobs, submits;
+    struct plab_stratum_submit submit[SUBMITS_MAX];
+};
+
+static void put_blob(const struct stage *stage, char blob[153]) {
+    memset(blob, '1', 152);
+    memcpy(blob + 78, stage->nonce, 8);
+    blob[152] = '\0';
+}
+
+static void say_job(struct stage *stage, struct fake_conn *conn, const char *head,
+                    const char *tail) {
+    char blob[153], seed[100] = "", algo[50] = "";
+    put_blob(stage, blob);
+    if (stage->with_seed) {
+        snprintf(seed, sizeof seed, ",\"seed_hash\":\"%064x\"", stage->new_seeds ? stage->jobs : 1);
+    }
+    if (stage->algo != NULL) {
+        snprintf(algo, sizeof algo, ",\"algo\":\"%s\"", stage->algo);
+    }
+    fake_say(conn, "%s{\"blob\":\"%s\",\"job_id\":\"%u\",\"target\":\"" EVERY_HASH "\"%s%s}%s\n",
+             head, blob, ++stage->jobs, seed, algo, tail);
+}
+
+static void notify_job(struct stage *stage, struct fake_conn *conn) {
+    say_job(stage, conn, "{\"method\":\"job\",\"params\":", "}");
+}
+
+static void on_line(struct fake_conn *conn, const char *line) {
+    struct stage *stage = conn->pool->cookie;
+    struct plab_stratum_request request;
+    if (plab_stratum_parse_request(line, strlen(line), &request, NULL) != PLAB_OK) {
+        return;
+    }
+    if (request.method == PLAB_METHOD_LOGIN) {
+        stage->conn = conn;
+        say_job(stage, conn, "{\"id\":1,\"result\":{\"id\":\"s\",\"job\":", "}}");
+    } else if (request.method == PLAB_METHOD_SUBMIT) {
+        stage->submit[stage->submits++ % SUBMITS_MAX] = request.submit;
+        fake_say(conn, "{\"id\":%lld,%s}\n", (long long)request.id.number, stage->submit_answer);
+        if (stage->job_every > 0 && stage->submits % stage->job_every == 0) {
+            notify_job(stage, conn);
+        }
+        if (stage->signal != 0 && stage->submits == 1) {
+            kill(getpid(), stage->signal);
+        }
+    }
+}
+
+static void on_job_time(uv_timer_t *timer) {
+    struct stage *stage = timer->data;
+    if (stage->conn != NULL) {
+        notify_job(stage, stage->conn);
+    }
+}
+
+static void on_stop(uv_async_t *async) {
+    struct stage *stage = async->data;
+    fake_pool_stop(&stage->pool);
+    uv_close((uv_handle_t *)&stage->stop, NULL);
+    uv_close((uv_handle_t *)&stage->timer, NULL);
+}
+
+static void *pool_main(void *arg) {
+    struct stage *stage = arg;
+    uv_run(&stage->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void open_stage(struct stage *stage) {
+    uv_loop_init(&stage->loop);
+    uv_async_init(&stage->loop, &stage->stop, on_stop);
+    uv_timer_init(&stage->loop, &stage->timer);
+    stage->stop.data = stage->timer.data = stage;
+    fake_pool_start(&stage->pool, &stage->loop, 0, on_line, stage);
+    if (stage->job_ms > 0) {
+        uv_timer_start(&stage->timer, on_job_time, stage->job_ms, stage->job_ms);
+    }
+    CHECK(pthread_create(&stage->thread, NULL, pool_main, stage) == 0);
+}
+
+static void close_stage(struct stage *stage) {
+    uv_async_send(&stage->stop);
+    pthread_join(stage->thread, NULL);
+    CHECK(uv_loop_close(&stage->loop) == 0);
+}
+
+static struct stage *new_stage(void) {
+    struct stage *stage = calloc(1, sizeof *stage);
+    CHECK(stage != NULL);
+    stage->submit_answer = "\"error\":null,\"result\":{\"status\":\"OK\"}";
+    stage->nonce = "00000000";
+    return stage;
+}
+
+/* A miner with two threads that aren't pinned. */
+struct rig {
+    struct plab_pin_slot slots[2];
+    struct plab_pin_plan plan;
+    struct plab_kernels kernels;
+    struct plab_url url;
+    struct plab_miner_config config;
+    struct plab_miner_result result;
+    struct plab_error err;
+};
+
+static void prepare(struct rig *rig, const struct stage *stage, const struct plab_algo *algo) {
+    memset(rig, 0, sizeof *rig);
+    rig->slots[0] = rig->slots[1] = (struct plab_pin_slot){-1, -1, -1, -1, false};
+    rig->plan = (struct plab_pin_plan){.threads = 2, .slots = rig->slots};
+    plab_kernels_select(&rig->kernels, 0);
+    rig->url = (struct plab_url){.host = "127.0.0.1", .port = stage->deaf ? 1 : stage->pool.port};
+    plab_client_defaults(&rig->config.client);
+    rig->config.client.pools = &rig->url;
+    rig->config.client.pool_count = 1;
+    rig->config.client.retry_base_ms = 10;
+    rig->config.client.retry_cap_ms = 50;
+    rig->config.client.submit_burst = 1e9;
+    strcpy(rig->config.client.login.login, "lab");
+    rig->config.workers = (struct plab_workers_config){
+        .plan = &rig->plan,
+        .kernels = &rig->kernels,
+        .pages = PLAB_PAGES_NEVER,
+        .rx_mode = PLAB_RX_LIGHT,
+        .duty_percent = 100,
+    };
+    rig->config.algo = algo;
+    rig->config.duration_ms = 20000;
+    rig->config.report_ms = 60000;
+}
+
+static enum plab_status run(struct rig *rig, struct stage *stage) {
+    enum plab_status status = plab_miner_run(&rig->config, &rig->result, &rig->err);
+    if (!stage->deaf) {
+        close_stage(stage);
+    }
+    return status;
+}
+
+static unsigned kept_submits(const struct stage *stage) {
+    return stage->submits < SUBMITS_MAX ? stage->submits : SUBMITS_MAX;
+}
+
+/* Every submit is what its nonce hashes to, and no nonce comes twice. */
+static void check_submits(const struct stage *stage, const struct plab_algo *algo) {
+    char text[153];
+    uint8_t blob[76], hash[PLAB_HASH_BYTES], value[PLAB_HASH_BYTES];
+    size_t len;
+    struct plab_kernels kernels;
+    struct plab_hasher *hasher;
+    void *pad = aligned_alloc(64, algo->scratchpad_bytes);
+    plab_kernels_select(&kernels, 0);
+    put_blob(stage, text);
+    CHECK(pad != NULL);
+    CHECK(plab_hex_decode(text, 152, blob, sizeof blob, &len, NULL) == PLAB_OK);
+    CHECK(plab_hasher_create(&hasher, algo, &kernels, pad) == PLAB_OK);
+    for (unsigned i = 0; i < kept_submits(stage); i++) {
+        const struct plab_stratum_submit *submit = &stage->submit[i];
+        memcpy(blob + PLAB_NONCE_OFFSET, submit->nonce, PLAB_NONCE_BYTES);
+        plab_hasher_hash(hasher, blob, sizeof blob, hash);
+        plab_algo_pow_value(algo, blob, sizeof blob, hash, value);
+        CHECK_MEM(submit->result, value, sizeof value);
+        for (unsigned k = 0; k < i; k++) {
+            CHECK_MSG(memcmp(submit->nonce, stage->submit[k].nonce, 4) != 0,
+                      "submits %u and %u are the same", k, i);
+        }
+    }
+    plab_hasher_destroy(&hasher);
+    free(pad);
+}
+
+TEST(miner, ends_after_enough_shares_all_of_them_right) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_cn);
+    rig.config.shares = 50;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    CHECK(rig.result.accepted == 50 && rig.result.rejected == 0 && rig.result.stale == 0);
+    CHECK(rig.result.hashes >= 50 && rig.result.logins == 1 && rig.result.algo == &mini_cn);
+    CHECK(rig.result.hashing_s > 0 && rig.result.hashing_s <= rig.result.duration_s);
+    CHECK(rig.result.latency_max_ms >= rig.result.latency_mean_ms);
+    CHECK(stage->submits >= 50);
+    check_submits(stage, &mini_cn);
+    free(stage);
+}
+
+TEST(miner, the_same_blob_under_a_new_id_goes_on_where_it_was) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->job_every = 7;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_cn);
+    rig.config.shares = 300;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    CHECK(rig.result.jobs > 10);
+    check_submits(stage, &mini_cn);
+    free(stage);
+}
+
+TEST(miner, the_pools_nonce_byte_is_kept) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->nonce = "000000aa";
+    open_stage(stage);
+    prepare(&rig, stage, &mini_cn);
+    rig.config.shares = 20;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    for (unsigned i = 0; i < kept_submits(stage); i++) {
+        CHECK(stage->submit[i].nonce[3] == 0xaa);
+    }
+    check_submits(stage, &mini_cn);
+    free(stage);
+}
+
+TEST(miner, commitments_go_by_xmrigs_names) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    char text[153];
+    uint8_t blob[76], value[PLAB_HASH_BYTES];
+    size_t len;
+    stage->with_seed = true;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_rx_commitment);
+    rig.config.shares = 5;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    put_blob(stage, text);
+    CHECK(plab_hex_decode(text, 152, blob, sizeof blob, &len, NULL) == PLAB_OK);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct plab_stratum_submit *submit = &stage->submit[i];
+        CHECK(submit->has_commitment);
+        memcpy(blob + PLAB_NONCE_OFFSET, submit->nonce, PLAB_NONCE_BYTES);
+        plab_algo_pow_value(&mini_rx_commitment, blob, sizeof blob, submit->commitment, value);
+        CHECK_MEM(submit->result, value, sizeof value);
+    }
+    free(stage);
+}
+
+TEST(miner, a_rejected_share_is_a_failure_a_stale_one_is_not) {
+    static const struct {
+        const char *answer;
+        enum plab_status want;
+    } cases[] = {
+        {"\"error\":{\"code\":-1,\"message\":\"Low difficulty share\"}", PLAB_E_FAILED},
+        {"\"error\":{\"code\":-1,\"message\":\"Stale share\"}", PLAB_OK},
+        {"\"result\":null", PLAB_E_FAILED},
+    };
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        struct stage *stage = new_stage();
+        struct rig rig;
+        stage->submit_answer = cases[i].answer;
+        open_stage(stage);
+        prepare(&rig, stage, &mini_cn);
+        rig.config.duration_ms = 400;
+        CHECK_MSG(run(&rig, stage) == cases[i].want, "%s: %s", cases[i].answer, rig.err.text);
+        CHECK(rig.result.accepted == 0);
+        CHECK((cases[i].want == PLAB_OK ? rig.result.stale : rig.result.rejected) > 0);
+        CHECK(rig.result.unanswered == 0); /* it waited for the last ones */
+        free(stage);
+    }
+}
+
+TEST(miner, too_few_shares_in_time_is_a_failure) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_cn);
+    rig.config.duration_ms = 200;
+    rig.config.shares = UINT64_MAX;
+    CHECK(run(&rig, stage) == PLAB_E_FAILED);
+    CHECK(strstr(rig.err.text, "time is up") != NULL);
+    free(stage);
+}
+
+TEST(miner, jobs_that_cannot_be_done_are_refused_calmly) {
+    static const struct {
+        const char *algo;
+        const struct plab_algo *fallback;
+    } cases[] = {
+        {"rx/nosuch", &mini_cn}, {"\\u001b[31m", &mini_cn}, {NULL, &mini_rx}, {"cn/r", &mini_cn}};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        struct stage *stage = new_stage();
+        struct rig rig;
+        stage->algo = cases[i].algo;
+        stage->job_ms = 50;
+        open_stage(stage);
+        prepare(&rig, stage, cases[i].fallback);
+        rig.config.duration_ms = 300;
+        enum plab_status status = run(&rig, stage);
+        if (i == 1) { /* a name with control characters is refused by the codec, with the login */
+            CHECK(status == PLAB_E_PROTOCOL && rig.result.logins == 0);
+        } else {
+            CHECK_MSG(status == PLAB_E_UNSUPPORTED, "%zu: %s", i, rig.err.text);
+            CHECK(rig.result.jobs_refused >= 1 && rig.result.jobs == 0);
+            CHECK(stage->pool.connections == 1);
+        }
+        CHECK(rig.result.hashes == 0);
+        free(stage);
+    }
+}
+
+TEST(miner, fast_changing_seeds_are_taken_up_slowly) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->with_seed = stage->new_seeds = true;
+    stage->job_ms = 20;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_rx);
+    rig.config.duration_ms = 1000;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    CHECK(stage->jobs > 15);
+    CHECK_MSG(rig.result.jobs >= 1 && rig.result.jobs <= 4, "%u jobs", (unsigned)rig.result.jobs);
+    free(stage);
+}
+
+TEST(miner, no_pool_at_all) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->deaf = true;
+    prepare(&rig, stage, &mini_cn);
+    rig.config.duration_ms = 300;
+    CHECK(run(&rig, stage) == PLAB_E_NETWORK);
+    CHECK_MSG(strstr(rig.err.text, "connection refused") != NULL, "%s", rig.err.text);
+    CHECK(rig.result.hashes == 0);
+    free(stage);
+}
+
+TEST(miner, public_addresses_never_start) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->deaf = true;
+    prepare(&rig, stage, &mini_cn);
+    strcpy(rig.url.host, "8.8.8.8");
+    CHECK(run(&rig, stage) == PLAB_E_REFUSED);
+    CHECK(rig.result.duration_s <= 0);
+    prepare(&rig, stage, &mini_cn);
+    strcpy(rig.url.host, "134744072"); /* resolves to it, without a name server */
+    CHECK(run(&rig, stage) == PLAB_E_REFUSED);
+    CHECK(strstr(rig.err.text, "8.8.8.8") != NULL);
+    free(stage);
+}
+
+TEST(miner, signals_end_it_with_what_there_is) {
+    static const struct {
+        int number;
+        enum plab_status want;
+    } cases[] = {{SIGINT, PLAB_E_INTERRUPTED}, {SIGTERM, PLAB_E_TERMINATED}};
+    for (size_t i = 0; i < 2; i++) {
+        struct stage *stage = new_stage();
+        struct rig rig;
+        stage->signal = cases[i].number;
+        open_stage(stage);
+        prepare(&rig, stage, &mini_cn);
+        CHECK(run(&rig, stage) == cases[i].want);
+        CHECK(rig.result.interrupted && rig.result.duration_s < 10 && rig.result.hashes > 0);
+        free(stage);
+    }
+}
+
+TEST(miner, a_signal_cancels_a_build) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->with_seed = true;
+    open_stage(stage);
+    prepare(&rig, stage, &slow_rx);
+    rig.config.workers.rx_mode = PLAB_RX_FAST;
+    rig.config.duration_ms = 1500; /* the end of time is no other than a signal */
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    CHECK(rig.result.duration_s < 1.5 + 2.0 * MINI_SLOWNESS && rig.result.hashes == 0);
+    free(stage);
+}
+
+TEST(miner, statistics_are_lines_of_json) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    char path[] = "/tmp/plab-stats-XXXXXX", line[200];
+    unsigned long long t_ns, hashes, accepted, rejected, last_hashes = 0;
+    unsigned lines = 0;
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    open_stage(stage);
+    prepare(&rig, stage, &mini_cn);
+    rig.config.stats_path = path;
+    rig.config.duration_ms = 1300;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    FILE *file = fdopen(fd, "r");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        CHECK_MSG(sscanf(line,
+                         "{\"t_ns\":%llu,\"hashes\":%llu,\"accepted\":%llu,\"rejected\":%llu}\n",
+                         &t_ns, &hashes, &accepted, &rejected) == 4,
+                  "%s", line);
+        CHECK(hashes >= last_hashes && rejected == 0);
+        last_hashes = hashes;
+        lines++;
+    }
+    CHECK_MSG(lines >= 2 && lines <= 3, "%u lines", lines); /* one a second, and the last word */
+    CHECK(last_hashes == rig.result.hashes);
+    fclose(file);
+    unlink(path);
+    free(stage);
+}
+
+TEST(miner, statistics_that_cannot_be_opened) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->deaf = true;
+    prepare(&rig, stage, &mini_cn);
+    rig.config.stats_path = "/nonexistent/stats";
+    CHECK(run(&rig, stage) == PLAB_E_IO);
+    CHECK(strstr(rig.err.text, "/nonexistent/stats") != NULL);
+    free(stage);
+}
