@@ -34,7 +34,7 @@ static const struct plab_algo algorithms[] = {
     },
     {
         .name = "cn/r",
-        .note = "Monero from March 2019 (version 10): a random program per height",
+        .note = "Monero from March 2019 (version 10)",
         .family = PLAB_FAMILY_CRYPTONIGHT,
         .scratchpad_bytes = 2 * MIB,
         .needs_height = true,

@@ -80,9 +80,10 @@ batch() {
 check "a batch answers every line, good and bad" batch
 
 helps() {
-    for verb in hash algos bench cpu topo pool mine lab selftest version; do
-        "$POWLAB" "$verb" -h >"$work/short" 2>"$work/err" && [ ! -s "$work/err" ] &&
-            "$POWLAB" "$verb" --help >"$work/long" && grep -q "^Examples:" "$work/long" &&
+    for verb in hash algos bench cpu topo pool mine "lab run" selftest version; do
+        # shellcheck disable=SC2086 # "lab run" is two words
+        "$POWLAB" $verb -h >"$work/short" 2>"$work/err" && [ ! -s "$work/err" ] &&
+            "$POWLAB" $verb --help >"$work/long" && grep -q "^Examples:" "$work/long" &&
             grep -q "^Exit codes:" "$work/long" && [ "$(wc -L <"$work/long")" -le 100 ] || {
             echo "  $verb"
             return 1
