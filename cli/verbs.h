@@ -15,6 +15,5 @@ plab_verb_fn plab_cmd_hash, plab_cmd_algos, plab_cmd_bench, plab_cmd_cpu, plab_c
 #pragma weak plab_cmd_bench
 #pragma weak plab_cmd_cpu
 #pragma weak plab_cmd_topo
-#pragma weak plab_cmd_pool
 
 #endif

@@ -2,8 +2,8 @@
 /* Variable difficulty on simulated miners, whose shares come as a Poisson process. */
 #include <math.h>
 
+#include "base/bucket.h"
 #include "base/prng.h"
-#include "pool/bucket.h"
 #include "pool/vardiff.h"
 #include "tests/harness.h"
 

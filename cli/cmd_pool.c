@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The local testnet pool, in the foreground, for a limited time. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/jsonout.h"
+#include "cli/opt.h"
+#include "cli/verbs.h"
+#include "pool/ledger.h"
+#include "pool/rpc_msg.h"
+#include "pool/server.h"
+
+#define SCHEMA "powlab-pool/1"
+#define HOUR_MS (60u * 60 * 1000)
+
+struct options {
+    const char *algo_name, *port_file, *daemon, *wallet, *ledger_path;
+    struct plab_opt_list listen;
+    uint64_t verify_threads, duration_ms;
+    struct plab_pool_config config;
+};
+
+/* What callbacks of the pool need. */
+struct run {
+    const struct options *options;
+    const struct plab_cli *cli;
+    struct plab_ledger *ledger; /* or NULL */
+};
+
+static const struct plab_verb verb = {
+    .name = "pool",
+    .summary = "the local testnet pool",
+    .usage = "[options]",
+    .examples = "powlab pool\n"
+                "powlab pool -a cn/r --listen 127.0.0.1:0 --port-file port.txt --difficulty 50\n"
+                "powlab pool --epoch-blocks 4 --network-difficulty 500\n"
+                "powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
+    .notes = "Every share is checked with the real hash. Without --daemon the chain is simulated:\n"
+             "a share that meets the network difficulty becomes the next block's parent.\n"
+             "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
+             "--regtest, --testnet, --stagenet) and found blocks are handed to it; a daemon of\n"
+             "the main network is refused (exit code 8).\n"
+             "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
+    .has_json = true,
+    .has_kernels = true,
+};
+
+static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struct options *options,
+                              bool *helped, struct plab_error *err) {
+    struct plab_pool_config *config = &options->config;
+    const struct plab_opt opts[] = {
+        {'a', "algo", PLAB_OPT_TEXT, &options->algo_name, "NAME", "algorithm (default: rx/0)", 0, 0,
+         NULL},
+        {0, "listen", PLAB_OPT_LIST, &options->listen, "ADDR:PORT",
+         "where miners connect; may be repeated, port 0 takes any (default: 127.0.0.1:3333)", 0, 0,
+         NULL},
+        {0, "port-file", PLAB_OPT_TEXT, &options->port_file, "FILE",
+         "write the port of each listener to FILE once miners may connect", 0, 0, NULL},
+        {0, "difficulty", PLAB_OPT_U64, &config->difficulty, "N",
+         "fixed difficulty of shares (default: it follows each miner)", 1, INT64_MAX, NULL},
+        {0, "start-difficulty", PLAB_OPT_U64, &config->vardiff_start, "N",
+         "difficulty that a new miner begins with (default: 100)", 1, INT64_MAX, NULL},
+        {0, "vardiff-target", PLAB_OPT_DURATION, &config->vardiff_target_ms, "TIME",
+         "wished mean time between a miner's shares (default: 10s)", 100, HOUR_MS, NULL},
+        {0, "network-difficulty", PLAB_OPT_U64, &config->network_difficulty, "N",
+         "simulated chain: a share that meets N is a block (default: 20000)", 1, INT64_MAX, NULL},
+        {0, "epoch-blocks", PLAB_OPT_U64, &config->epoch_blocks, "N",
+         "simulated chain: blocks between two RandomX seeds (default: one seed)", 0, INT64_MAX,
+         NULL},
+        {0, "start-height", PLAB_OPT_U64, &config->start_height, "N",
+         "simulated chain: height of the first block (default: 100000)", 1, UINT32_MAX, NULL},
+        {0, "seed", PLAB_OPT_U64, &config->chain_seed, "N",
+         "simulated chain: seed of its random numbers (default: 1)", 0, UINT64_MAX, NULL},
+        {0, "job-interval", PLAB_OPT_DURATION, &config->job_interval_ms, "TIME",
+         "age at which jobs are renewed on the same block (default: 30s)", 100, 24 * HOUR_MS, NULL},
+        {0, "daemon", PLAB_OPT_TEXT, &options->daemon, "URL",
+         "Monero daemon of a lab chain, e.g. http://127.0.0.1:18081", 0, 0, NULL},
+        {0, "wallet", PLAB_OPT_TEXT, &options->wallet, "ADDR",
+         "with --daemon: address that blocks pay (default: a lab address anybody can spend)", 0, 0,
+         NULL},
+        {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
+         "threads that check shares (default: 1)", 1, 256, NULL},
+        {0, "duration", PLAB_OPT_DURATION, &options->duration_ms, "TIME",
+         "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
+        {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
+         "append a record of sessions, jobs, shares and blocks, one JSON object a line", 0, 0,
+         NULL},
+    };
+    size_t operands;
+    return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,
+                          helped, err);
+}
+
+static enum plab_status configure(struct options *options, struct plab_cli *cli,
+                                  struct plab_error *err) {
+    struct plab_pool_config *config = &options->config;
+    enum plab_status status = plab_algo_find(options->algo_name, &config->algo, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    if (options->wallet != NULL && options->daemon == NULL) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "--wallet needs --daemon: a simulated chain pays nobody");
+    }
+    if (options->listen.count > PLAB_POOL_LISTEN_MAX) {
+        return plab_fail(err, PLAB_E_USAGE, "--listen may be given at most %d times",
+                         PLAB_POOL_LISTEN_MAX);
+    }
+    config->listen[0] = "127.0.0.1:3333";
+    config->listen_count = 1;
+    for (size_t i = 0; i < options->listen.count; i++) {
+        config->listen[i] = options->listen.items[i];
+        config->listen_count = i + 1;
+    }
+    config->kernels = &cli->kernels;
+    config->log = &cli->log;
+    config->daemon_url = options->daemon;
+    config->wallet = options->wallet != NULL ? options->wallet : PLAB_RPC_LAB_WALLET;
+    config->verify_threads = (unsigned)options->verify_threads;
+    config->duration_ms = options->duration_ms;
+    config->handle_signals = true;
+    return PLAB_OK;
+}
+
+static enum plab_status write_ports(const struct options *options, const struct plab_pool *pool,
+                                    struct plab_error *err) {
+    char text[8 * PLAB_POOL_LISTEN_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < options->config.listen_count; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%u\n",
+                                (unsigned)plab_pool_port(pool, i));
+    }
+    return plab_file_write(options->port_file, text, len, err);
+}
+
+static enum plab_status on_ready(void *cookie, struct plab_pool *pool, struct plab_error *err) {
+    const struct run *run = cookie;
+    const struct options *options = run->options;
+    for (size_t i = 0; i < options->config.listen_count; i++) {
+        plab_log_info(&run->cli->log, "%s: listening on %s (port %u), for %.0f s",
+                      options->config.algo->name, options->config.listen[i],
+                      (unsigned)plab_pool_port(pool, i), (double)options->duration_ms / 1e3);
+    }
+    return options->port_file != NULL ? write_ports(options, pool, err) : PLAB_OK;
+}
+
+static enum plab_status on_event(void *cookie, const struct plab_pool_event *event,
+                                 struct plab_error *err) {
+    const struct run *run = cookie;
+    return run->ledger != NULL ? plab_ledger_append(run->ledger, event, err) : PLAB_OK;
+}
+
+static json_t *verdicts_json(const struct plab_pool_stats *stats) {
+    json_t *object = json_object();
+    for (int i = 0; i < PLAB_VERDICT_COUNT; i++) {
+        json_object_set_new(object, plab_verdict_name((enum plab_verdict)i),
+                            json_integer((json_int_t)stats->verdicts[i]));
+    }
+    return object;
+}
+
+static json_t *summary_json(const struct options *options, const struct plab_pool_stats *stats) {
+    double hash_s = stats->verified_hashes > 0
+                        ? (double)stats->verify_ns / 1e9 / (double)stats->verified_hashes
+                        : 0;
+    return json_pack(
+        "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
+        "s:I}",
+        "schema", SCHEMA, "algo", options->config.algo->name, "source",
+        options->daemon != NULL ? "daemon" : "simulated", "duration_s", stats->duration_s,
+        "sessions", (json_int_t)stats->logins, "refused_logins", (json_int_t)stats->refused_logins,
+        "accepted", (json_int_t)stats->verdicts[PLAB_VERDICT_ACCEPTED], "rejected",
+        (json_int_t)stats->rejected, "stale", (json_int_t)stats->verdicts[PLAB_VERDICT_STALE],
+        "duplicate", (json_int_t)stats->verdicts[PLAB_VERDICT_DUPLICATE], "low",
+        (json_int_t)stats->verdicts[PLAB_VERDICT_LOW], "invalid",
+        (json_int_t)stats->verdicts[PLAB_VERDICT_INVALID], "verdicts", verdicts_json(stats),
+        "accepted_work", (json_int_t)stats->accepted_work, "blocks_found",
+        (json_int_t)stats->blocks_found, "blocks_accepted", (json_int_t)stats->blocks_accepted,
+        "height", (json_int_t)stats->height, "jobs", (json_int_t)stats->jobs, "protocol_errors",
+        (json_int_t)stats->protocol_errors, "verified_hashes", (json_int_t)stats->verified_hashes,
+        "verify_hash_s", hash_s, "seed_builds", (json_int_t)stats->seed_builds,
+        "refused_connections", (json_int_t)stats->refused_connections);
+}
+
+static enum plab_status report(const struct options *options, const struct plab_cli *cli,
+                               const struct plab_pool_stats *stats, struct plab_error *err) {
+    plab_log_info(&cli->log, "%llu shares accepted, %llu rejected, %llu blocks, in %.1f s",
+                  (unsigned long long)stats->verdicts[PLAB_VERDICT_ACCEPTED],
+                  (unsigned long long)stats->rejected, (unsigned long long)stats->blocks_accepted,
+                  stats->duration_s);
+    return cli->json != NULL ? plab_json_emit(summary_json(options, stats), cli->json, err)
+                             : PLAB_OK;
+}
+
+static enum plab_status serve(struct options *options, struct run *run, struct plab_error *err) {
+    struct plab_pool *pool;
+    struct plab_pool_stats stats;
+    struct plab_error report_err = {.text = ""};
+    options->config.on_ready = on_ready;
+    options->config.ready_cookie = run;
+    options->config.on_event = on_event;
+    options->config.event_cookie = run;
+    enum plab_status status = plab_pool_create(&pool, &options->config, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    status = plab_pool_run(pool, err);
+    plab_pool_stats(pool, &stats);
+    plab_pool_destroy(&pool);
+    enum plab_status reported = report(options, run->cli, &stats, &report_err);
+    if (status == PLAB_OK && reported != PLAB_OK) {
+        *err = report_err;
+        status = reported;
+    }
+    return status;
+}
+
+enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
+    struct plab_cli cli;
+    struct options options = {.algo_name = "rx/0", .verify_threads = 1, .duration_ms = HOUR_MS};
+    bool helped = false;
+    plab_pool_config_init(&options.config);
+    enum plab_status status = parse(argc, argv, &cli, &options, &helped, err);
+    if (status != PLAB_OK || helped) {
+        return status;
+    }
+    struct run run = {.options = &options, .cli = &cli};
+    status = configure(&options, &cli, err);
+    if (status == PLAB_OK && options.ledger_path != NULL) {
+        status = plab_ledger_open(&run.ledger, options.ledger_path, options.config.algo->name, err);
+    }
+    if (status == PLAB_OK) {
+        status = serve(&options, &run, err);
+    }
+    plab_ledger_close(&run.ledger);
+    return status;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the pool share: server.c, work.c, session.c, share.c. Not for other folders. */
+#ifndef PLAB_POOL_POOL_PRIV_H
+#define PLAB_POOL_POOL_PRIV_H
+
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "base/bucket.h"
+#include "base/netguard.h"
+#include "pool/chain.h"
+#include "pool/daemon_priv.h"
+#include "pool/jobs.h"
+#include "pool/server.h"
+#include "pool/vardiff.h"
+#include "pool/verifier.h"
+#include "stratum/frame.h"
+#include "stratum/msg.h"
+
+#define PLAB_POOL_UNSENT_MAX (64u * 1024) /* bytes that a peer may leave unread */
+#define PLAB_POOL_TICK_MS 250
+#define PLAB_SESSION_ID_LEN 17
+
+struct plab_session {
+    struct plab_pool *pool;
+    uint32_t number; /* from 1, never used twice: what others keep instead of a pointer */
+    uv_tcp_t tcp;
+    struct sockaddr_storage peer;
+    char peer_name[PLAB_NETGUARD_NAME_LEN];
+    struct plab_frame frame;
+    bool first_byte_seen, logged_in;
+    bool finishing; /* nothing is read any more; closes when the last answer is out */
+    bool closing;   /* uv_close() was called */
+    char id[PLAB_SESSION_ID_LEN];
+    char login[PLAB_STRATUM_TEXT_MAX + 1];
+    struct plab_jobs jobs;
+    struct plab_vardiff vardiff;
+    struct plab_bucket requests, submits;
+    int bad_score;
+    unsigned pending;     /* shares being verified */
+    uint64_t deadline_ns; /* of the login, later of silence, at last of closing */
+    uv_shutdown_t shutdown;
+    const char *reason; /* of closing; static */
+};
+
+struct plab_listener {
+    struct plab_pool *pool;
+    uv_tcp_t tcp;
+    bool open;
+    bool held; /* a connection waits until there is work */
+    char name[PLAB_NETGUARD_NAME_LEN];
+    uint16_t port;
+};
+
+/* A block that was handed to the daemon. */
+struct plab_found_block {
+    struct plab_found_block *next;
+    uint64_t tag, height;
+    uint32_t session;
+    uint8_t id[PLAB_BLOCK_ID_BYTES];
+};
+
+struct plab_pool {
+    struct plab_pool_config config;
+    struct plab_kernels kernels;
+    uv_loop_t loop;
+    bool loop_open, running, ready, stopping;
+    enum plab_status status; /* outcome of the run */
+    struct plab_error error;
+    struct plab_listener listeners[PLAB_POOL_LISTEN_MAX];
+    uv_async_t verified, stop;
+    uv_timer_t tick, refresh, duration;
+    uv_signal_t sigint, sigterm;
+    bool handles_open;
+    struct plab_verifier *verifier;
+    struct plab_chain chain;
+    struct plab_daemon daemon;
+    struct plab_template *tmpl;     /* on the tip; NULL until there is one */
+    struct plab_session **sessions; /* owned, `sessions_max` places, filled from the front */
+    size_t session_count;
+    uint32_t last_session;
+    uint64_t id_key; /* session ids can't be guessed from numbers */
+    struct plab_found_block *found;
+    uint64_t last_tag;
+    uint64_t began_ns;
+    struct plab_pool_stats stats;
+    char in[65536];                      /* bytes as they come */
+    char out[2 * PLAB_STRATUM_LINE_MAX]; /* a line being built */
+};
+
+/* server.c */
+
+/* Fills in time and writes the record; a fault ends the run. */
+void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event);
+/* Ends the run with that outcome; the first one counts. */
+void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct plab_error *err);
+
+/* work.c */
+
+/* What the daemon's bridge is to call. */
+struct plab_daemon_events plab_work_daemon_events(struct plab_pool *pool);
+/* First template of the simulated chain, or start of the daemon's bridge. */
+void plab_work_start(struct plab_pool *pool);
+/* The simulated chain's template on the current tip, for everybody. */
+void plab_work_renew(struct plab_pool *pool);
+/* A share that met the network's difficulty. */
+void plab_work_found(struct plab_pool *pool, uint32_t session, struct plab_template *tmpl,
+                     uint64_t extra_nonce, const uint8_t nonce[PLAB_BLOCK_NONCE_BYTES],
+                     const uint8_t *hashing_blob, size_t len);
+/* True when the template's parent is still the tip. */
+bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl);
+/* Makes a new job for a session and describes it for the wire; returns its number of target bytes.
+ */
+unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_job *wire);
+/* Makes a new job and sends it as a notification. */
+void plab_work_send_job(struct plab_session *session);
+
+/* session.c */
+
+/* Takes the connection that waits at a listener. */
+void plab_session_accept(struct plab_listener *listener);
+/* Sends `len` bytes of pool->out. */
+void plab_session_send(struct plab_session *session, size_t len);
+void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
+                             const char *message);
+/* Stops reading; closes when pending shares are answered and sent. `reason` is static. */
+void plab_session_finish(struct plab_session *session, const char *reason);
+/* Goes on with a finish when the last pending share was answered. */
+void plab_session_settle(struct plab_session *session);
+/* Closes at once. The session is freed later, by the loop. */
+void plab_session_close(struct plab_session *session, const char *reason);
+/* Deadlines and variable difficulty. */
+void plab_session_tick(struct plab_session *session, uint64_t now_ns);
+/* The session of that number, or NULL when it is gone. */
+struct plab_session *plab_session_find(struct plab_pool *pool, uint32_t number);
+
+/* share.c */
+
+/* Judges a submit as far as that is cheap, and hands the rest to the verifier. */
+void plab_share_submit(struct plab_session *session, const struct plab_stratum_id *id,
+                       const struct plab_stratum_submit *submit, uint64_t now_ns);
+/* A submit that could not even be read; `err` is the text to answer with. */
+void plab_share_malformed(struct plab_session *session, const struct plab_stratum_id *id,
+                          const struct plab_error *err, uint64_t now_ns);
+/* Answers all shares that the verifier has finished. */
+void plab_share_collect(struct plab_pool *pool);
+/* Frees shares that will never be answered. */
+void plab_share_drop_all(struct plab_verify_task *list);
+
+#endif

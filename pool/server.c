@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pool as a whole: listeners, timers, signals, start and end. */
+#include "pool/server.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/http.h"
+#include "pool/pool_priv.h"
+
+#define BACKLOG 1024
+#define DAEMON_POLL_MS 1000
+#define DAEMON_DEADLINE_MS 10000
+#define CHAIN_TX_MAX 24 /* most transaction hashes in a simulated block */
+
+void plab_pool_config_init(struct plab_pool_config *config) {
+    memset(config, 0, sizeof *config);
+    config->vardiff_start = 100;
+    config->vardiff_target_ms = 10000;
+    config->network_difficulty = 20000;
+    config->start_height = 100000;
+    config->chain_seed = 1;
+    config->job_interval_ms = 30000;
+    config->verify_threads = 1;
+    config->verify_queue = 1024;
+    config->login_deadline_ms = 10000;
+    config->idle_deadline_ms = 600000;
+    config->sessions_max = 1024;
+    config->sessions_per_host = 256;
+    config->bad_shares_max = 10;
+    config->submits_per_s = 50;
+    config->submits_burst = 200;
+}
+
+void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct plab_error *err) {
+    if (pool->stopping) {
+        return;
+    }
+    pool->stopping = true;
+    pool->status = status;
+    if (err != NULL) {
+        pool->error = *err;
+    }
+    uv_stop(&pool->loop);
+}
+
+void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
+    struct plab_error err = {.text = ""};
+    if (pool->config.on_event == NULL) {
+        return;
+    }
+    event->t_ns = plab_clock_ns();
+    enum plab_status status = pool->config.on_event(pool->config.event_cookie, event, &err);
+    if (status != PLAB_OK) {
+        plab_pool_end(pool, status, &err);
+    }
+}
+
+static void on_verified(uv_async_t *async) {
+    plab_share_collect(async->data);
+}
+
+static void on_stop(uv_async_t *async) {
+    plab_pool_end(async->data, PLAB_OK, NULL);
+}
+
+static void on_duration(uv_timer_t *timer) {
+    struct plab_pool *pool = timer->data;
+    plab_log_info(pool->config.log, "the run's time is over");
+    plab_pool_end(pool, PLAB_OK, NULL);
+}
+
+static void on_refresh(uv_timer_t *timer) {
+    plab_work_renew(timer->data);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    bool interrupt = number == SIGINT;
+    plab_pool_end(handle->data, interrupt ? PLAB_E_INTERRUPTED : PLAB_E_TERMINATED, NULL);
+}
+
+static void on_tick(uv_timer_t *timer) {
+    struct plab_pool *pool = timer->data;
+    uint64_t now_ns = plab_clock_ns();
+    for (size_t i = pool->session_count; i-- > 0;) {
+        plab_session_tick(pool->sessions[i], now_ns);
+    }
+    for (size_t i = 0; i < pool->config.listen_count; i++) {
+        if (pool->ready && pool->listeners[i].held) {
+            pool->listeners[i].held = false;
+            plab_session_accept(&pool->listeners[i]);
+        }
+    }
+}
+
+static void on_connection(uv_stream_t *stream, int code) {
+    struct plab_listener *listener = stream->data;
+    if (code < 0) {
+        plab_log_warn(listener->pool->config.log, "cannot take a connection at %s: %s",
+                      listener->name, uv_strerror(code));
+    } else if (!listener->pool->ready) {
+        listener->held = true; /* libuv waits until it is taken */
+    } else {
+        plab_session_accept(listener);
+    }
+}
+
+/* "ADDR:PORT" or "[ADDR]:PORT" with numeric addresses, or "localhost:PORT". */
+static enum plab_status parse_listen(const char *text, struct sockaddr_storage *out,
+                                     struct plab_error *err) {
+    char host[64] = "", shown[80];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    char *end = NULL;
+    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
+    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    bool good = colon != NULL && len > 0 && len < sizeof host && colon[1] >= '0' &&
+                colon[1] <= '9' && *end == '\0' && port <= UINT16_MAX;
+    if (good) {
+        memcpy(host, text + brackets, len - 2 * (size_t)brackets);
+        const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+        good = brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
+                        : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
+    }
+    if (!good) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "\"%s\" is no address to listen on; expected ADDR:PORT, such as "
+                         "127.0.0.1:3333 or [::1]:3333 (port 0: any free one)",
+                         plab_log_escape(text, strlen(text), shown, sizeof shown));
+    }
+    return PLAB_OK;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *addr) {
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, addr, sizeof v4);
+    memcpy(&v6, addr, sizeof v6);
+    return ntohs(addr->ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
+}
+
+static enum plab_status bind_listener(struct plab_listener *listener,
+                                      const struct sockaddr_storage *addr, struct plab_error *err) {
+    const struct sockaddr *any = (const struct sockaddr *)addr;
+    struct sockaddr_storage bound = {0};
+    int len = sizeof bound;
+    unsigned flags = addr->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
+    plab_netguard_name(any, listener->name);
+    uv_tcp_init(&listener->pool->loop, &listener->tcp);
+    listener->tcp.data = listener;
+    listener->open = true;
+    int code = uv_tcp_bind(&listener->tcp, any, flags);
+    if (code == 0) {
+        code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+    }
+    if (code == 0) {
+        code = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&bound, &len);
+    }
+    if (code < 0) {
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot listen on %s: %s%s", listener->name,
+                         uv_strerror(code),
+                         code == UV_EADDRINUSE ? "; another program has the port, port 0 takes any "
+                                                 "free one"
+                                               : "");
+    }
+    listener->port = port_of(&bound);
+    plab_netguard_name((struct sockaddr *)&bound, listener->name);
+    return PLAB_OK;
+}
+
+static enum plab_status open_listeners(struct plab_pool *pool, struct plab_error *err) {
+    for (size_t i = 0; i < pool->config.listen_count; i++) {
+        struct sockaddr_storage addr = {0};
+        pool->listeners[i].pool = pool;
+        enum plab_status status = parse_listen(pool->config.listen[i], &addr, err);
+        if (status == PLAB_OK) {
+            status = plab_netguard_check((const struct sockaddr *)&addr, err);
+        }
+        if (status == PLAB_OK) {
+            status = bind_listener(&pool->listeners[i], &addr, err);
+        }
+        if (status != PLAB_OK) {
+            return status;
+        }
+    }
+    return PLAB_OK;
+}
+
+static void notify_verified(void *cookie) {
+    struct plab_pool *pool = cookie;
+    uv_async_send(&pool->verified);
+}
+
+static void open_handles(struct plab_pool *pool) {
+    uv_async_init(&pool->loop, &pool->verified, on_verified);
+    uv_async_init(&pool->loop, &pool->stop, on_stop);
+    uv_timer_init(&pool->loop, &pool->tick);
+    uv_timer_init(&pool->loop, &pool->refresh);
+    uv_timer_init(&pool->loop, &pool->duration);
+    uv_signal_init(&pool->loop, &pool->sigint);
+    uv_signal_init(&pool->loop, &pool->sigterm);
+    pool->verified.data = pool->stop.data = pool;
+    pool->tick.data = pool->refresh.data = pool->duration.data = pool;
+    pool->sigint.data = pool->sigterm.data = pool;
+    pool->handles_open = true;
+}
+
+static enum plab_status create_verifier(struct plab_pool *pool, struct plab_error *err) {
+    struct plab_verifier_config config = {.algo = pool->config.algo,
+                                          .kernels = &pool->kernels,
+                                          .threads = pool->config.verify_threads,
+                                          .queue_max = pool->config.verify_queue,
+                                          .seeds_rotate = pool->config.epoch_blocks > 0 ||
+                                                          pool->config.daemon_url != NULL,
+                                          .log = pool->config.log,
+                                          .notify = notify_verified,
+                                          .notify_cookie = pool};
+    return plab_verifier_create(&pool->verifier, &config, err);
+}
+
+static enum plab_status create_source(struct plab_pool *pool, uint64_t instance,
+                                      struct plab_error *err) {
+    const struct plab_pool_config *config = &pool->config;
+    if (config->daemon_url == NULL) {
+        struct plab_chain_config chain = {.algo = config->algo,
+                                          .prng_seed = config->chain_seed,
+                                          .start_height = config->start_height,
+                                          .difficulty = config->network_difficulty,
+                                          .epoch_blocks = config->epoch_blocks,
+                                          .tx_max = CHAIN_TX_MAX,
+                                          .instance = instance};
+        plab_chain_init(&pool->chain, &chain);
+        return PLAB_OK;
+    }
+    if (strcmp(config->algo->name, "rx/0") != 0) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "a Monero daemon's blocks need algorithm rx/0, not %s; leave out --algo",
+                         config->algo->name);
+    }
+    struct plab_daemon_config daemon = {.url = config->daemon_url,
+                                        .wallet = config->wallet,
+                                        .instance = instance,
+                                        .poll_ms = DAEMON_POLL_MS,
+                                        .refresh_ms = config->job_interval_ms,
+                                        .deadline_ms = DAEMON_DEADLINE_MS,
+                                        .log = config->log,
+                                        .events = plab_work_daemon_events(pool)};
+    return plab_daemon_init(&pool->daemon, &pool->loop, &daemon, err);
+}
+
+static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
+    struct plab_prng entropy = {plab_clock_wall_ns() ^ (uint64_t)(uintptr_t)pool};
+    if (uv_loop_init(&pool->loop) != 0) {
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot create an event loop");
+    }
+    pool->loop_open = true;
+    open_handles(pool);
+    pool->sessions = calloc(pool->config.sessions_max, sizeof(struct plab_session *));
+    if (pool->sessions == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for %u sessions", pool->config.sessions_max);
+    }
+    pool->id_key = plab_prng_next(&entropy);
+    /* Cheap and likely faults first; the verifier takes hundreds of MiB. */
+    enum plab_status status = create_source(pool, plab_prng_next(&entropy), err);
+    if (status == PLAB_OK) {
+        status = open_listeners(pool, err);
+    }
+    if (status == PLAB_OK) {
+        status = create_verifier(pool, err);
+    }
+    return status;
+}
+
+enum plab_status plab_pool_create(struct plab_pool **out, const struct plab_pool_config *config,
+                                  struct plab_error *err) {
+    struct plab_pool *pool = calloc(1, sizeof *pool);
+    *out = NULL;
+    if (pool == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for the pool");
+    }
+    pool->config = *config;
+    pool->kernels = *config->kernels;
+    pool->config.kernels = &pool->kernels;
+    enum plab_status status = set_up(pool, err);
+    if (status != PLAB_OK) {
+        plab_pool_destroy(&pool);
+        return status;
+    }
+    *out = pool;
+    return PLAB_OK;
+}
+
+static void start(struct plab_pool *pool) {
+    const struct plab_pool_config *config = &pool->config;
+    uv_update_time(&pool->loop); /* timers count from now, not from the loop's creation */
+    uv_timer_start(&pool->tick, on_tick, PLAB_POOL_TICK_MS, PLAB_POOL_TICK_MS);
+    if (config->daemon_url == NULL) {
+        uv_timer_start(&pool->refresh, on_refresh, config->job_interval_ms,
+                       config->job_interval_ms);
+    }
+    if (config->duration_ms > 0) {
+        uv_timer_start(&pool->duration, on_duration, config->duration_ms, 0);
+    }
+    if (config->handle_signals) {
+        uv_signal_start(&pool->sigint, on_signal, SIGINT);
+        uv_signal_start(&pool->sigterm, on_signal, SIGTERM);
+    }
+    plab_work_start(pool);
+}
+
+static void close_handles(struct plab_pool *pool) {
+    uv_handle_t *handles[] = {(uv_handle_t *)&pool->verified, (uv_handle_t *)&pool->stop,
+                              (uv_handle_t *)&pool->tick,     (uv_handle_t *)&pool->refresh,
+                              (uv_handle_t *)&pool->duration, (uv_handle_t *)&pool->sigint,
+                              (uv_handle_t *)&pool->sigterm};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(handles) && pool->handles_open; i++) {
+        uv_close(handles[i], NULL);
+    }
+    pool->handles_open = false;
+    for (size_t i = 0; i < PLAB_POOL_LISTEN_MAX; i++) {
+        if (pool->listeners[i].open) {
+            pool->listeners[i].open = false;
+            uv_close((uv_handle_t *)&pool->listeners[i].tcp, NULL);
+        }
+    }
+}
+
+/* Gives everything back that the loop knows of; safe at any stage, and twice. */
+static void shut_down(struct plab_pool *pool) {
+    pool->stopping = true;
+    if (!pool->loop_open) {
+        return;
+    }
+    while (pool->session_count > 0) {
+        plab_session_close(pool->sessions[pool->session_count - 1], "the pool stops");
+    }
+    if (pool->verifier != NULL) {
+        plab_share_drop_all(plab_verifier_abandon(pool->verifier));
+    }
+    if (pool->config.daemon_url != NULL) {
+        plab_daemon_close(&pool->daemon);
+    }
+    close_handles(pool);
+    uv_run(&pool->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&pool->loop);
+    pool->loop_open = false;
+}
+
+enum plab_status plab_pool_run(struct plab_pool *pool, struct plab_error *err) {
+    pool->began_ns = plab_clock_ns();
+    pool->running = true;
+    start(pool);
+    if (!pool->stopping) {
+        uv_run(&pool->loop, UV_RUN_DEFAULT);
+    }
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_STOP,
+                                    .text = plab_status_text(pool->status)};
+    shut_down(pool);
+    plab_pool_emit(pool, &event);
+    pool->stats.duration_s = (double)(plab_clock_ns() - pool->began_ns) / 1e9;
+    if (pool->status != PLAB_OK && err != NULL) {
+        *err = pool->error;
+    }
+    return pool->status;
+}
+
+void plab_pool_stop(struct plab_pool *pool) {
+    uv_async_send(&pool->stop);
+}
+
+uint16_t plab_pool_port(const struct plab_pool *pool, size_t index) {
+    return pool->listeners[index].port;
+}
+
+void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats) {
+    struct plab_verifier_stats verifier;
+    plab_verifier_stats(pool->verifier, &verifier);
+    *stats = pool->stats;
+    stats->sessions_now = pool->session_count;
+    stats->verified_hashes = verifier.hashes;
+    stats->verify_ns = verifier.hash_ns;
+    stats->seed_builds = verifier.seed_builds;
+    stats->verify_queue_peak = verifier.queue_peak;
+}
+
+void plab_pool_destroy(struct plab_pool **pool) {
+    struct plab_pool *last = *pool;
+    *pool = NULL;
+    if (last == NULL) {
+        return;
+    }
+    shut_down(last);
+    plab_verifier_destroy(&last->verifier);
+    while (last->found != NULL) {
+        struct plab_found_block *next = last->found->next;
+        free(last->found);
+        last->found = next;
+    }
+    plab_template_unref(&last->tmpl);
+    free(last->sessions);
+    free(last);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What becomes of a share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "pool/pool_priv.h"
+#include "pow/hasher.h"
+#include "stratum/target.h"
+
+/* A share on its way through the verifier. Knows its session by number only: it may be gone when
+ * the verdict comes. */
+struct pending {
+    struct plab_verify_task task; /* first: the verifier gives it back */
+    uint32_t session, job;
+    struct plab_stratum_id id;
+    char job_id[PLAB_JOB_ID_LEN];
+    struct plab_template *tmpl; /* owned reference */
+    uint64_t extra_nonce, difficulty, target;
+    struct plab_stratum_submit submit;
+    uint64_t received_ns;
+};
+
+/* Everything a verdict's record needs. */
+struct outcome {
+    enum plab_verdict verdict;
+    const char *job_id;
+    const uint8_t *nonce;
+    uint64_t height, difficulty, share_difficulty, received_ns, verify_ns;
+};
+
+static void record(struct plab_pool *pool, uint32_t session, const struct outcome *outcome) {
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_SHARE,
+                                    .session = session,
+                                    .verdict = outcome->verdict,
+                                    .job_id = outcome->job_id,
+                                    .nonce = outcome->nonce,
+                                    .height = outcome->height,
+                                    .difficulty = outcome->difficulty,
+                                    .share_difficulty = outcome->share_difficulty,
+                                    .latency_ns = plab_clock_ns() - outcome->received_ns,
+                                    .verify_ns = outcome->verify_ns};
+    pool->stats.verdicts[outcome->verdict]++;
+    if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
+        pool->stats.accepted_work += outcome->difficulty;
+    } else {
+        pool->stats.rejected++;
+    }
+    plab_pool_emit(pool, &event);
+}
+
+/* Shares that an honest miner with sound memory doesn't send. */
+static bool is_bad(enum plab_verdict verdict) {
+    return verdict == PLAB_VERDICT_INVALID || verdict == PLAB_VERDICT_LOW ||
+           verdict == PLAB_VERDICT_DUPLICATE || verdict == PLAB_VERDICT_MALFORMED ||
+           verdict == PLAB_VERDICT_UNKNOWN_JOB || verdict == PLAB_VERDICT_THROTTLED ||
+           verdict == PLAB_VERDICT_WRONG_ALGO;
+}
+
+static void keep_score(struct plab_session *session, enum plab_verdict verdict) {
+    if (verdict == PLAB_VERDICT_ACCEPTED && session->bad_score > 0) {
+        session->bad_score--;
+    }
+    if (is_bad(verdict) && ++session->bad_score > (int)session->pool->config.bad_shares_max) {
+        plab_session_finish(session, "too many bad shares");
+    }
+}
+
+/* Records first, answers then. `text` is NULL for the verdict's own words. */
+static void answer(struct plab_session *session, const struct plab_stratum_id *id,
+                   const struct outcome *outcome, const char *text) {
+    struct plab_pool *pool = session->pool;
+    record(pool, session->number, outcome);
+    if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
+        plab_log_debug(pool->config.log, "session %u: share of difficulty %llu accepted",
+                       session->number, (unsigned long long)outcome->share_difficulty);
+        plab_session_send(session, plab_stratum_build_ok(pool->out, sizeof pool->out, id, "OK"));
+    } else {
+        text = text != NULL ? text : plab_verdict_text(outcome->verdict);
+        plab_log_warn(pool->config.log, "session %u: share %s: %s", session->number,
+                      plab_verdict_name(outcome->verdict), text);
+        plab_session_send_error(session, id, text);
+    }
+    keep_score(session, outcome->verdict);
+}
+
+void plab_share_malformed(struct plab_session *session, const struct plab_stratum_id *id,
+                          const struct plab_error *err, uint64_t now_ns) {
+    struct outcome outcome = {.verdict = PLAB_VERDICT_MALFORMED, .received_ns = now_ns};
+    answer(session, id, &outcome, err->text);
+}
+
+static enum plab_verdict look_up(struct plab_session *session, const char *job_id,
+                                 struct plab_pool_job **job) {
+    switch (plab_jobs_find(&session->jobs, job_id, job)) {
+    case PLAB_JOB_FOUND:
+        return plab_work_is_current(session->pool, (*job)->tmpl) ? PLAB_VERDICT_ACCEPTED
+                                                                 : PLAB_VERDICT_STALE;
+    case PLAB_JOB_EXPIRED:
+        return PLAB_VERDICT_STALE;
+    default:
+        return PLAB_VERDICT_UNKNOWN_JOB;
+    }
+}
+
+/* rx/2: the commitment is a cheap hash of blob and raw hash, so a made-up share is found out before
+ * the expensive one. `result` carries the commitment and `commitment` the raw hash. */
+static bool commitment_holds(const struct plab_algo *algo, const uint8_t *blob, size_t len,
+                             const struct plab_stratum_submit *submit) {
+    uint8_t value[PLAB_HASH_BYTES];
+    if (!algo->has_commitment) {
+        return true;
+    }
+    if (!submit->has_commitment) {
+        return false;
+    }
+    plab_algo_pow_value(algo, blob, len, submit->commitment, value);
+    return memcmp(value, submit->result, sizeof value) == 0;
+}
+
+/* The cheap checks, in order: session, rate, job, algorithm, duplicate, claimed value, commitment.
+ * PLAB_VERDICT_ACCEPTED means: worth hashing. Fills in `blob` with the nonce. */
+static enum plab_verdict judge_claim(struct plab_session *session,
+                                     const struct plab_stratum_submit *submit, uint64_t now_ns,
+                                     struct plab_pool_job **job,
+                                     uint8_t blob[PLAB_BLOCK_HASHING_MAX]) {
+    const struct plab_algo *algo = session->pool->config.algo;
+    if (!session->logged_in || strcmp(submit->session_id, session->id) != 0) {
+        return PLAB_VERDICT_UNAUTHENTICATED;
+    }
+    if (!plab_bucket_take(&session->submits, now_ns)) {
+        return PLAB_VERDICT_THROTTLED;
+    }
+    enum plab_verdict verdict = look_up(session, submit->job_id, job);
+    if (verdict != PLAB_VERDICT_ACCEPTED) {
+        return verdict;
+    }
+    if (submit->algo[0] != '\0' && strcmp(submit->algo, algo->name) != 0) {
+        return PLAB_VERDICT_WRONG_ALGO;
+    }
+    switch (plab_job_claim_nonce(*job, plab_load32_le(submit->nonce))) {
+    case PLAB_NONCE_NEW:
+        break;
+    case PLAB_NONCE_DUPLICATE:
+        return PLAB_VERDICT_DUPLICATE;
+    case PLAB_NONCE_FULL:
+        return PLAB_VERDICT_THROTTLED;
+    }
+    if (!plab_target_met(submit->result, (*job)->target)) {
+        return PLAB_VERDICT_LOW;
+    }
+    memcpy(blob, (*job)->blob, (*job)->blob_len);
+    memcpy(blob + PLAB_NONCE_OFFSET, submit->nonce, PLAB_NONCE_BYTES);
+    return commitment_holds(algo, blob, (*job)->blob_len, submit) ? PLAB_VERDICT_ACCEPTED
+                                                                  : PLAB_VERDICT_INVALID;
+}
+
+static struct pending *make_pending(struct plab_session *session, const struct plab_stratum_id *id,
+                                    const struct plab_stratum_submit *submit,
+                                    const struct plab_pool_job *job, const uint8_t *blob,
+                                    uint64_t now_ns) {
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (pending == NULL) {
+        return NULL;
+    }
+    memcpy(pending->task.blob, blob, job->blob_len);
+    pending->task.blob_len = job->blob_len;
+    pending->task.height = job->tmpl->info.height;
+    memcpy(pending->task.seed, job->tmpl->info.seed, sizeof pending->task.seed);
+    pending->session = session->number;
+    pending->job = job->number;
+    pending->id = *id;
+    plab_jobs_id(&session->jobs, job->number, pending->job_id);
+    pending->tmpl = plab_template_ref(job->tmpl);
+    pending->extra_nonce = job->extra_nonce;
+    pending->difficulty = job->difficulty;
+    pending->target = job->target;
+    pending->submit = *submit;
+    pending->received_ns = now_ns;
+    return pending;
+}
+
+static void free_pending(struct pending *pending) {
+    plab_template_unref(&pending->tmpl);
+    free(pending);
+}
+
+void plab_share_submit(struct plab_session *session, const struct plab_stratum_id *id,
+                       const struct plab_stratum_submit *submit, uint64_t now_ns) {
+    struct plab_pool_job *job = NULL;
+    uint8_t blob[PLAB_BLOCK_HASHING_MAX];
+    struct outcome outcome = {
+        .job_id = submit->job_id, .nonce = submit->nonce, .received_ns = now_ns};
+    outcome.verdict = judge_claim(session, submit, now_ns, &job, blob);
+    if (job != NULL) {
+        outcome.height = job->tmpl->info.height;
+        outcome.difficulty = job->difficulty;
+    }
+    if (outcome.verdict == PLAB_VERDICT_ACCEPTED) {
+        struct pending *pending = make_pending(session, id, submit, job, blob, now_ns);
+        if (pending != NULL && plab_verifier_submit(session->pool->verifier, &pending->task)) {
+            session->pending++;
+            return;
+        }
+        if (pending != NULL) {
+            free_pending(pending);
+        }
+        plab_job_unclaim_nonce(job, plab_load32_le(submit->nonce));
+        outcome.verdict = PLAB_VERDICT_BUSY;
+    }
+    answer(session, id, &outcome, NULL);
+}
+
+static enum plab_verdict judge_hash(const struct pending *pending) {
+    const struct plab_verify_task *task = &pending->task;
+    const struct plab_stratum_submit *submit = &pending->submit;
+    if (task->outcome == PLAB_VERIFY_SEED_GONE) {
+        return PLAB_VERDICT_STALE;
+    }
+    if (task->outcome == PLAB_VERIFY_FAILED) {
+        return PLAB_VERDICT_BUSY;
+    }
+    if (memcmp(task->pow_value, submit->result, sizeof task->pow_value) != 0 ||
+        (submit->has_commitment &&
+         memcmp(task->hash, submit->commitment, sizeof task->hash) != 0)) {
+        return PLAB_VERDICT_INVALID;
+    }
+    return plab_target_met(task->pow_value, pending->target) ? PLAB_VERDICT_ACCEPTED
+                                                             : PLAB_VERDICT_LOW;
+}
+
+/* A new difficulty, or a job whose nonces are all noted, asks for a new job. */
+static void follow_up(struct plab_session *session, const struct pending *pending) {
+    uint64_t now_ns = plab_clock_ns();
+    bool changed = plab_vardiff_share(&session->vardiff, pending->difficulty, now_ns);
+    const struct plab_pool_job *job = plab_jobs_by_number(&session->jobs, pending->job);
+    bool full =
+        job != NULL && job->number == session->jobs.last && job->nonce_count == PLAB_JOB_NONCES_MAX;
+    if (changed || full) {
+        plab_work_send_job(session);
+    }
+}
+
+static void conclude(struct plab_pool *pool, struct pending *pending) {
+    const struct plab_verify_task *task = &pending->task;
+    struct plab_session *session = plab_session_find(pool, pending->session);
+    struct outcome outcome = {.verdict = judge_hash(pending),
+                              .job_id = pending->job_id,
+                              .nonce = pending->submit.nonce,
+                              .height = pending->tmpl->info.height,
+                              .difficulty = pending->difficulty,
+                              .received_ns = pending->received_ns,
+                              .verify_ns = task->verify_ns};
+    if (task->outcome == PLAB_VERIFY_HASHED) {
+        outcome.share_difficulty = plab_difficulty_of_value(task->pow_value);
+    }
+    bool good = outcome.verdict == PLAB_VERDICT_ACCEPTED;
+    if (session != NULL) {
+        session->pending--;
+        answer(session, &pending->id, &outcome, NULL);
+        plab_session_settle(session);
+    } else {
+        record(pool, pending->session, &outcome);
+    }
+    if (good && session != NULL) {
+        follow_up(session, pending);
+    }
+    if (good && plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {
+        plab_work_found(pool, pending->session, pending->tmpl, pending->extra_nonce,
+                        pending->submit.nonce, task->blob, task->blob_len);
+    }
+}
+
+void plab_share_collect(struct plab_pool *pool) {
+    struct plab_verify_task *task;
+    struct plab_error err;
+    enum plab_status status = plab_verifier_error(pool->verifier, &err);
+    if (status != PLAB_OK) {
+        plab_pool_end(pool, status, &err);
+    }
+    while ((task = plab_verifier_take(pool->verifier)) != NULL) {
+        struct pending *pending = (struct pending *)task;
+        conclude(pool, pending);
+        free_pending(pending);
+    }
+}
+
+void plab_share_drop_all(struct plab_verify_task *list) {
+    while (list != NULL) {
+        struct plab_verify_task *next = list->next;
+        free_pending((struct pending *)list);
+        list = next;
+    }
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Templates, jobs and found blocks. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "pool/pool_priv.h"
+#include "stratum/target.h"
+
+bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl) {
+    return pool->tmpl != NULL &&
+           memcmp(tmpl->blob + tmpl->block.prev_id_at,
+                  pool->tmpl->blob + pool->tmpl->block.prev_id_at, PLAB_BLOCK_ID_BYTES) == 0;
+}
+
+unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_job *wire) {
+    struct plab_pool *pool = session->pool;
+    struct plab_template *tmpl = pool->tmpl;
+    const struct plab_template_info *info = &tmpl->info;
+    char hex[17];
+    uint64_t difficulty = session->vardiff.difficulty;
+    if (difficulty > info->difficulty) {
+        difficulty = info->difficulty; /* a block must never be too little for a share */
+    }
+    unsigned target_bytes = plab_target_bytes_for(difficulty);
+    uint64_t target = plab_target_wire(difficulty, target_bytes, hex);
+    const struct plab_pool_job *job =
+        plab_jobs_add(&session->jobs, tmpl, plab_difficulty_from_target(target), target);
+    memset(wire, 0, sizeof *wire);
+    plab_jobs_id(&session->jobs, job->number, wire->job_id);
+    memcpy(wire->blob, job->blob, job->blob_len);
+    wire->blob_len = job->blob_len;
+    wire->target = target;
+    strncpy(wire->algo, pool->config.algo->name, sizeof wire->algo - 1);
+    wire->has_height = true;
+    wire->height = info->height;
+    wire->has_seed = info->has_seed;
+    memcpy(wire->seed_hash, info->seed, sizeof info->seed);
+    wire->has_next_seed = info->has_next_seed;
+    memcpy(wire->next_seed_hash, info->next_seed, sizeof info->next_seed);
+    pool->stats.jobs++;
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_JOB,
+                                    .session = session->number,
+                                    .job_id = wire->job_id,
+                                    .height = info->height,
+                                    .difficulty = job->difficulty};
+    plab_pool_emit(pool, &event);
+    return target_bytes;
+}
+
+void plab_work_send_job(struct plab_session *session) {
+    struct plab_stratum_job wire;
+    struct plab_pool *pool = session->pool;
+    if (session->finishing || session->closing) {
+        return;
+    }
+    unsigned target_bytes = plab_work_make_job(session, &wire);
+    plab_session_send(session,
+                      plab_stratum_build_job(pool->out, sizeof pool->out, &wire, target_bytes));
+}
+
+static void broadcast(struct plab_pool *pool) {
+    /* Backwards: a session that doesn't read is closed here, and the last takes its place. */
+    for (size_t i = pool->session_count; i-- > 0;) {
+        if (pool->sessions[i]->logged_in) {
+            plab_work_send_job(pool->sessions[i]);
+        }
+    }
+}
+
+static void open_the_doors(struct plab_pool *pool) {
+    pool->ready = true;
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_START, .text = pool->config.algo->name};
+    plab_pool_emit(pool, &event);
+    if (pool->config.on_ready != NULL) {
+        struct plab_error err = {.text = ""};
+        enum plab_status status = pool->config.on_ready(pool->config.ready_cookie, pool, &err);
+        if (status != PLAB_OK) {
+            plab_pool_end(pool, status, &err);
+        }
+    }
+    for (size_t i = 0; i < pool->config.listen_count; i++) {
+        if (pool->listeners[i].held) {
+            pool->listeners[i].held = false;
+            plab_session_accept(&pool->listeners[i]);
+        }
+    }
+}
+
+/* Takes the reference to `tmpl`. */
+static void install(struct plab_pool *pool, struct plab_template *tmpl) {
+    const struct plab_template_info *info = &tmpl->info;
+    bool moved = !plab_work_is_current(pool, tmpl);
+    plab_template_unref(&pool->tmpl);
+    pool->tmpl = tmpl;
+    pool->stats.templates++;
+    pool->stats.height = info->height;
+    if (info->has_seed) {
+        plab_verifier_want_seeds(pool->verifier, info->seed,
+                                 info->has_next_seed ? info->next_seed : NULL);
+    }
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_TEMPLATE,
+                                    .height = info->height,
+                                    .difficulty = info->difficulty,
+                                    .id = tmpl->blob + tmpl->block.prev_id_at,
+                                    .seed = info->has_seed ? info->seed : NULL};
+    plab_pool_emit(pool, &event);
+    if (moved) {
+        plab_log_info(pool->config.log, "height %llu, network difficulty %llu",
+                      (unsigned long long)info->height, (unsigned long long)info->difficulty);
+    }
+    if (!pool->ready) {
+        open_the_doors(pool);
+    }
+    broadcast(pool);
+}
+
+void plab_work_renew(struct plab_pool *pool) {
+    struct plab_template *tmpl;
+    struct plab_error err;
+    enum plab_status status =
+        plab_chain_template(&pool->chain, plab_clock_wall_ns() / 1000000000u, &tmpl, &err);
+    if (status != PLAB_OK) {
+        plab_pool_end(pool, status, &err);
+        return;
+    }
+    install(pool, tmpl);
+}
+
+static void on_template(void *cookie, struct plab_template *tmpl) {
+    install(cookie, tmpl);
+}
+
+static void on_fatal(void *cookie, enum plab_status status, const struct plab_error *err) {
+    plab_pool_end(cookie, status, err);
+}
+
+static void report_block(struct plab_pool *pool, uint32_t session, uint64_t height,
+                         const uint8_t *id, bool accepted, const char *text) {
+    char hex[2 * PLAB_BLOCK_ID_BYTES + 1];
+    plab_hex_encode(id, PLAB_BLOCK_ID_BYTES, hex);
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_BLOCK,
+                                    .session = session,
+                                    .height = height,
+                                    .id = id,
+                                    .accepted = accepted,
+                                    .text = text};
+    pool->stats.blocks_accepted += accepted;
+    plab_pool_emit(pool, &event);
+    plab_log_line(pool->config.log, accepted ? PLAB_LOG_INFO : PLAB_LOG_WARN,
+                  "block %s at height %llu %s%s%s", hex, (unsigned long long)height,
+                  accepted ? "accepted" : "not accepted", text[0] != '\0' ? ": " : "", text);
+}
+
+static void on_submitted(void *cookie, uint64_t tag, enum plab_status status,
+                         const struct plab_error *err) {
+    struct plab_pool *pool = cookie;
+    struct plab_found_block **link = &pool->found;
+    while (*link != NULL && (*link)->tag != tag) {
+        link = &(*link)->next;
+    }
+    struct plab_found_block *block = *link;
+    if (block != NULL) {
+        *link = block->next;
+        report_block(pool, block->session, block->height, block->id, status == PLAB_OK,
+                     status == PLAB_OK ? "" : err->text);
+        free(block);
+    }
+}
+
+void plab_work_start(struct plab_pool *pool) {
+    if (pool->config.daemon_url != NULL) {
+        plab_daemon_start(&pool->daemon);
+    } else {
+        plab_work_renew(pool);
+    }
+}
+
+static void hand_in(struct plab_pool *pool, uint32_t session, struct plab_template *tmpl,
+                    uint64_t extra_nonce, const uint8_t nonce[PLAB_BLOCK_NONCE_BYTES],
+                    const uint8_t id[PLAB_BLOCK_ID_BYTES]) {
+    struct plab_found_block *block = calloc(1, sizeof *block);
+    uint8_t *bytes = plab_template_block(tmpl, extra_nonce, nonce);
+    if (block == NULL || bytes == NULL) {
+        free(block);
+        free(bytes);
+        report_block(pool, session, tmpl->info.height, id, false, "no memory to hand it in");
+        return;
+    }
+    block->tag = ++pool->last_tag;
+    block->height = tmpl->info.height;
+    block->session = session;
+    memcpy(block->id, id, sizeof block->id);
+    block->next = pool->found;
+    pool->found = block;
+    plab_daemon_submit(&pool->daemon, bytes, tmpl->block.len, block->tag);
+    free(bytes);
+}
+
+void plab_work_found(struct plab_pool *pool, uint32_t session, struct plab_template *tmpl,
+                     uint64_t extra_nonce, const uint8_t nonce[PLAB_BLOCK_NONCE_BYTES],
+                     const uint8_t *hashing_blob, size_t len) {
+    uint8_t id[PLAB_BLOCK_ID_BYTES];
+    plab_block_id(hashing_blob, len, id);
+    pool->stats.blocks_found++;
+    if (!plab_work_is_current(pool, tmpl)) {
+        report_block(pool, session, tmpl->info.height, id, false, "another block was first");
+    } else if (pool->config.daemon_url != NULL) {
+        hand_in(pool, session, tmpl, extra_nonce, nonce, id);
+    } else {
+        report_block(pool, session, tmpl->info.height, id, true, "");
+        plab_chain_advance(&pool->chain, id);
+        plab_work_renew(pool);
+    }
+}
+
+struct plab_daemon_events plab_work_daemon_events(struct plab_pool *pool) {
+    return (struct plab_daemon_events){.cookie = pool,
+                                       .on_template = on_template,
+                                       .on_submitted = on_submitted,
+                                       .on_fatal = on_fatal};
+}

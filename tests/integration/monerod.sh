@@ -1,0 +1,73 @@
+#!/bin/sh
+# A block that a real Monero daemon accepts: monerod (regtest) <- powlab pool <- powlab mine.
+# Skipped, with a clear line, only where monerod isn't installed.
+. "$(dirname "$0")/../lib.sh"
+
+command -v monerod >/dev/null || {
+    echo "skipped: monerod is not installed (Debian: apt install monero)"
+    finish
+}
+
+# Ports that were free a moment ago, from the pool itself.
+"$POWLAB" pool -q -a cn/0 --listen 127.0.0.1:0 --listen 127.0.0.1:0 --listen 127.0.0.1:0 \
+    --port-file "$work/free" --duration 10ms || {
+    echo "FAIL the pool does not start"
+    failed=1
+    finish
+}
+rpc=$(sed -n 1p "$work/free")
+p2p=$(sed -n 2p "$work/free")
+gone=$(sed -n 3p "$work/free")
+
+monerod_height() {
+    monerod --rpc-bind-ip 127.0.0.1 --rpc-bind-port "$rpc" print_height 2>/dev/null |
+        tail -n 1 | grep -x '[0-9]*'
+}
+
+# Difficulty of the chain and of shares: every good share is a block.
+start_monerod() {
+    monerod --regtest --offline --fixed-difficulty 50 --data-dir "$work/monerod" \
+        --rpc-bind-ip 127.0.0.1 --rpc-bind-port "$rpc" --p2p-bind-ip 127.0.0.1 --p2p-bind-port "$p2p" \
+        --no-zmq --no-igd --hide-my-port --non-interactive --log-level 0 >"$work/monerod.log" 2>&1 &
+    monerod_pid=$!
+    wait_for 60 monerod_height >/dev/null
+}
+check "monerod starts on a regtest chain" start_monerod
+before=$(monerod_height)
+
+"$POWLAB" pool --daemon "http://127.0.0.1:$rpc" --difficulty 50 --listen 127.0.0.1:0 \
+    --port-file "$work/port" --ledger "$work/ledger" --json "$work/pool.json" --duration 5m \
+    2>"$work/pool.log" &
+pool_pid=$!
+check "the pool gets a template from it" wait_for 60 test -s "$work/port"
+
+mine() {
+    "$POWLAB" mine -o "127.0.0.1:$(cat "$work/port")" -a rx/0 -u worker1 -t 1 --randomx-mode light \
+        --shares 2 --duration 4m --json "$work/mine.json" 2>"$work/mine.log" || {
+        tail -n 5 "$work/mine.log" "$work/pool.log"
+        return 1
+    }
+}
+check "our miner gets two shares accepted" mine
+higher() {
+    [ "$(monerod_height)" -ge $((before + 2)) ]
+}
+check "monerod's height rises by two blocks" wait_for 30 higher
+
+kill -INT "$pool_pid"
+wait "$pool_pid"
+pool_status=$?
+check "the pool ends with 130 on Ctrl-C" test "$pool_status" -eq 130
+check "the pool reports the blocks" test "$(json_number "$work/pool.json" blocks_accepted)" -ge 2
+check "no share was rejected" test "$(json_number "$work/pool.json" rejected)" -eq 0
+check "the ledger has the blocks" grep -q '"event":"block".*"accepted":true' "$work/ledger"
+
+no_daemon() {
+    "$POWLAB" pool --daemon "http://127.0.0.1:$gone" --listen 127.0.0.1:0 2>"$work/err"
+    [ $? -eq 6 ] && grep -q "127.0.0.1:$gone" "$work/err"
+}
+check "a daemon that isn't there is exit code 6" no_daemon
+
+kill "$monerod_pid"
+wait "$monerod_pid"
+finish

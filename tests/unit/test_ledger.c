@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ledger: lines that are JSON whatever a peer says, appended, and a disk that is full. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "pool/ledger.h"
+#include "tests/harness.h"
+
+static const uint8_t nonce[4] = {1, 2, 3, 4};
+
+static void write_two(const char *path) {
+    struct plab_ledger *ledger;
+    struct plab_error err;
+    struct plab_pool_event login = {.kind = PLAB_POOL_EVENT_LOGIN,
+                                    .t_ns = 5,
+                                    .session = 1,
+                                    .peer = "127.0.0.1:9",
+                                    .login = "w\"orker\n\x1b[2J\xff",
+                                    .agent = "",
+                                    .difficulty = 100};
+    struct plab_pool_event share = {.kind = PLAB_POOL_EVENT_SHARE,
+                                    .t_ns = 6,
+                                    .session = 1,
+                                    .verdict = PLAB_VERDICT_LOW,
+                                    .nonce = nonce,
+                                    .share_difficulty = UINT64_MAX,
+                                    .latency_ns = 2500000};
+    CHECK(plab_ledger_open(&ledger, path, "cn/0", &err) == PLAB_OK);
+    CHECK(plab_ledger_append(ledger, &login, &err) == PLAB_OK);
+    CHECK(plab_ledger_append(ledger, &share, &err) == PLAB_OK);
+    plab_ledger_close(&ledger);
+    CHECK(ledger == NULL);
+}
+
+TEST(ledger, lines_are_json_and_appended) {
+    char path[] = "/tmp/plab-ledger-XXXXXX";
+    static char line[4096];
+    int fd = mkstemp(path), count = 0, opens = 0;
+    CHECK(fd >= 0);
+    close(fd);
+    write_two(path);
+    write_two(path);
+    FILE *file = fopen(path, "r");
+    while (fgets(line, sizeof line, file) != NULL) {
+        json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        CHECK_MSG(json_is_object(record), "%s", line);
+        const char *event = json_string_value(json_object_get(record, "event"));
+        opens += strcmp(event, "open") == 0;
+        if (strcmp(event, "share") == 0) {
+            CHECK_STR(json_string_value(json_object_get(record, "verdict")), "low");
+            CHECK_STR(json_string_value(json_object_get(record, "nonce")), "01020304");
+            CHECK_U64(json_integer_value(json_object_get(record, "latency_us")), 2500);
+            CHECK_U64(json_integer_value(json_object_get(record, "share_difficulty")), INT64_MAX);
+        }
+        if (strcmp(event, "login") == 0) {
+            CHECK_STR(json_string_value(json_object_get(record, "login")),
+                      "w\"orker\\x0a\\x1b[2J\\xff");
+            CHECK(json_object_get(record, "agent") == NULL);
+        }
+        json_decref(record);
+        count++;
+    }
+    fclose(file);
+    unlink(path);
+    CHECK_U64(count, 6);
+    CHECK_U64(opens, 2);
+}
+
+TEST(ledger, full_disk_and_bad_path) {
+    struct plab_ledger *ledger;
+    struct plab_error err;
+    CHECK(plab_ledger_open(&ledger, "/dev/full", "cn/0", &err) == PLAB_E_IO);
+    CHECK(strstr(err.text, "/dev/full") != NULL);
+    CHECK(ledger == NULL);
+    CHECK(plab_ledger_open(&ledger, "/nonexistent/x", "cn/0", &err) == PLAB_E_IO);
+    CHECK(ledger == NULL);
+}
+
+TEST(ledger, every_verdict_and_event_has_words) {
+    for (int i = 0; i < PLAB_VERDICT_COUNT; i++) {
+        const char *text = plab_verdict_text((enum plab_verdict)i);
+        CHECK(plab_verdict_name((enum plab_verdict)i)[0] != '\0' && text[0] != '\0');
+        /* Miners hang up on these words; a late share is no reason for that. */
+        CHECK(i != PLAB_VERDICT_STALE || strncmp(text, "Invalid job id", 14) != 0);
+    }
+    CHECK_STR(plab_pool_event_name(PLAB_POOL_EVENT_SHARE), "share");
+    CHECK_STR(plab_pool_event_name(PLAB_POOL_EVENT_STOP), "stop");
+}
