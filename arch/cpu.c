@@ -77,13 +77,13 @@ static uint64_t read_xcr0(void) {
     return (uint64_t)hi << 32 | lo;
 }
 
-uint32_t plab_cpu_detect(void) {
+static struct plab_cpuid_raw read_raw(void) {
     struct plab_cpuid_raw raw = {0};
     uint32_t eax, ebx, ecx, edx;
 
     raw.max_leaf = (uint32_t)__get_cpuid_max(0, NULL);
     if (raw.max_leaf < 1) {
-        return 0;
+        return raw;
     }
     __cpuid(1, eax, ebx, raw.leaf1_ecx, raw.leaf1_edx);
     if (raw.max_leaf >= 7) {
@@ -95,6 +95,18 @@ uint32_t plab_cpu_detect(void) {
     if ((raw.leaf1_ecx & LEAF1_ECX_OSXSAVE) != 0) {
         raw.xcr0 = read_xcr0();
     }
+    return raw;
+}
+
+uint32_t plab_cpu_detect(void) {
+    struct plab_cpuid_raw raw = read_raw();
+    return plab_cpu_from_raw(&raw);
+}
+
+uint32_t plab_cpu_offered(void) {
+    struct plab_cpuid_raw raw = read_raw();
+    raw.leaf1_ecx |= LEAF1_ECX_OSXSAVE; /* as if the system saved everything */
+    raw.xcr0 = XCR0_YMM | XCR0_ZMM;
     return plab_cpu_from_raw(&raw);
 }
 
@@ -136,6 +148,11 @@ uint32_t plab_cpu_detect(void) {
 }
 
 #endif
+
+uint32_t plab_cpu_offered(void) {
+    return plab_cpu_detect(); /* the kernel only reports what programs may use */
+}
+
 #endif
 
 const char *plab_cpu_bit_name(unsigned bit) {

@@ -62,6 +62,11 @@ uint32_t plab_cpu_from_raw(const struct plab_cpuid_raw *raw);
 /* Usable features of this machine (CPUID and XGETBV; getauxval(AT_HWCAP) on AArch64). */
 uint32_t plab_cpu_detect(void);
 
+/* Features that the processor offers, whether or not the operating system saves their registers:
+ * for saying why one is not usable. The same as plab_cpu_detect() where the system answers for
+ * both. */
+uint32_t plab_cpu_offered(void);
+
 /* Name of one feature bit (0 .. PLAB_CPU_BIT_COUNT - 1), a static string. */
 const char *plab_cpu_bit_name(unsigned bit);
 

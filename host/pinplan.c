@@ -359,9 +359,8 @@ static void explain(struct plab_pin_plan *plan, const struct chooser *chooser, u
         snprintf(plan->reason, sizeof plan->reason, "%u threads asked for, %s", asked, sharing);
     } else if (plan->threads < chooser->count) {
         snprintf(plan->reason, sizeof plan->reason,
-                 "%u of %zu allowed CPUs: as many scratchpads of %.4g MiB as fit into L3, %s",
-                 plan->threads, chooser->count,
-                 (double)chooser->scratchpad_bytes / (1024.0 * 1024.0), sharing);
+                 "%u of %zu allowed CPUs: as %.4g MiB scratchpads fit into L3, %s", plan->threads,
+                 chooser->count, (double)chooser->scratchpad_bytes / (1024.0 * 1024.0), sharing);
     } else {
         snprintf(plan->reason, sizeof plan->reason, "all %zu allowed CPUs, %s", chooser->count,
                  sharing);

@@ -41,6 +41,7 @@ TEST(cpu, recorded_dumps) {
 TEST(cpu, detected_features_are_consistent) {
     uint32_t features = plab_cpu_detect();
     CHECK((features & ~ALL) == 0);
+    CHECK((features & ~plab_cpu_offered()) == 0 && (plab_cpu_offered() & ~ALL) == 0);
 #if defined(__x86_64__)
     CHECK((features & PLAB_CPU_AVX2) == 0 || (features & PLAB_CPU_AVX) != 0);
     CHECK((features & PLAB_CPU_VAES) == 0 || (features & PLAB_CPU_AVX2) != 0);

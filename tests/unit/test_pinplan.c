@@ -161,7 +161,7 @@ TEST(pinplan, the_reason_says_what_decided) {
     struct plab_pin_plan plan;
     struct plab_pin_request request = {.pin = true, .scratchpad_bytes = 2 * MIB};
     CHECK(plab_pin_plan_make(&plan, &t, &request, NULL) == PLAB_OK);
-    CHECK_STR(plan.reason, "3 of 8 allowed CPUs: as many scratchpads of 2 MiB as fit into L3, "
+    CHECK_STR(plan.reason, "3 of 8 allowed CPUs: as 2 MiB scratchpads fit into L3, "
                            "one per core");
     plab_pin_plan_free(&plan);
     request.threads = 5;
