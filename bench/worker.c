@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "host/topology.h"
+
+enum plab_status plab_bench_worker_create(struct plab_bench_worker *worker,
+                                          struct plab_bench_shared *shared,
+                                          const struct plab_bench_config *config,
+                                          const struct plab_pin_slot *slot,
+                                          struct plab_error *err) {
+    worker->shared = shared;
+    worker->algo = config->algo;
+    worker->slot = *slot;
+    worker->checksum = shared->empty;
+    worker->pieces = calloc(config->samples, sizeof *worker->pieces);
+    if (worker->pieces == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %zu samples", config->samples);
+    }
+    enum plab_status status = plab_pages_map(&worker->scratchpad, config->algo->scratchpad_bytes,
+                                             config->pages, slot->numa_node, err);
+    if (status == PLAB_OK) {
+        status = plab_hasher_create(&worker->hasher, config->algo, config->kernels,
+                                    worker->scratchpad.addr);
+        if (status != PLAB_OK) {
+            plab_fail(err, status, "not enough memory for a hasher");
+        }
+    }
+    return status;
+}
+
+void plab_bench_worker_destroy(struct plab_bench_worker *worker) {
+    plab_hasher_destroy(&worker->hasher);
+    plab_pages_unmap(&worker->scratchpad);
+    free(worker->pieces);
+    worker->pieces = NULL;
+}
+
+enum plab_status plab_bench_worker_seed(struct plab_bench_worker *worker,
+                                        const struct plab_seed_view *seed, struct plab_error *err) {
+    if (worker->algo->needs_seed) {
+        plab_hasher_set_seed(worker->hasher, seed->cache, seed->dataset);
+    }
+    plab_hasher_set_height(worker->hasher, PLAB_BENCH_HEIGHT);
+    return plab_hasher_check(worker->hasher, sizeof worker->blob, err);
+}
+
+static void hash_nonce(struct plab_bench_worker *worker, uint32_t nonce,
+                       uint8_t pow_value[PLAB_HASH_BYTES]) {
+    uint8_t hash[PLAB_HASH_BYTES];
+    plab_store32_le(worker->blob + PLAB_NONCE_OFFSET, nonce);
+    plab_hasher_hash(worker->hasher, worker->blob, sizeof worker->blob, hash);
+    plab_algo_pow_value(worker->algo, worker->blob, sizeof worker->blob, hash, pow_value);
+}
+
+static bool cancelled(const struct plab_bench_worker *worker) {
+    return atomic_load_explicit(worker->shared->cancel, memory_order_relaxed);
+}
+
+static void warm_up(struct plab_bench_worker *worker) {
+    struct plab_bench_shared *shared = worker->shared;
+    uint8_t pow_value[PLAB_HASH_BYTES];
+    uint64_t start_ns = plab_clock_ns();
+    while (atomic_load(&shared->phase) == PLAB_BENCH_PHASE_WARMUP && !cancelled(worker)) {
+        uint32_t nonce = PLAB_BENCH_HASHES_MAX + atomic_fetch_add(&shared->next_warm, 1);
+        hash_nonce(worker, nonce, pow_value);
+        atomic_store(&worker->warm_ns, plab_clock_ns() - start_ns);
+        atomic_fetch_add(&worker->warm_hashes, 1);
+    }
+}
+
+/* Takes the next nonce; false when the run is over. All nonces that were taken get hashed. */
+static bool take_nonce(const struct plab_bench_worker *worker, uint32_t *nonce) {
+    struct plab_bench_shared *shared = worker->shared;
+    if (cancelled(worker)) {
+        return false;
+    }
+    /* Threads go on until the last one has its last sample, so that this one isn't measured on a
+     * machine that is emptier than it was before. */
+    if (!shared->fixed && atomic_load(&shared->sampling) == 0 &&
+        atomic_load(&shared->next) >= shared->least) {
+        return false;
+    }
+    uint64_t taken = atomic_fetch_add(&shared->next, 1);
+    *nonce = (uint32_t)taken;
+    return taken < shared->limit;
+}
+
+/* Where the clocks stood when the open piece began. */
+struct marks {
+    uint64_t wall_ns, cpu_ns, switches, hashes;
+};
+
+static uint64_t involuntary_switches(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
+}
+
+static void close_piece(struct plab_bench_worker *worker, struct marks *open, uint64_t now_ns) {
+    size_t index = atomic_load_explicit(&worker->closed, memory_order_relaxed);
+    struct marks now = {now_ns, plab_clock_thread_cpu_ns(), involuntary_switches(), 0};
+    worker->pieces[index] = (struct plab_bench_piece){
+        .hashes = open->hashes,
+        .wall_ns = now.wall_ns - open->wall_ns,
+        .cpu_ns = now.cpu_ns - open->cpu_ns,
+        .involuntary_switches = now.switches - open->switches,
+    };
+    *open = now;
+    atomic_store(&worker->closed, index + 1);
+}
+
+/* Called after each hash of the measurement. */
+static void count_hash(struct plab_bench_worker *worker, struct marks *open) {
+    struct plab_bench_shared *shared = worker->shared;
+    size_t index = atomic_load_explicit(&worker->closed, memory_order_relaxed);
+    uint64_t now_ns = plab_clock_ns();
+    /* With a fixed number of hashes the last piece takes what is left, however long. */
+    size_t last = shared->fixed ? shared->samples - 1 : shared->samples;
+    open->hashes++;
+    if (index < last && now_ns >= shared->grid_start_ns + (index + 1) * shared->sample_ns) {
+        close_piece(worker, open, now_ns);
+        if (!shared->fixed && index + 1 == shared->samples) {
+            atomic_fetch_sub(&shared->sampling, 1);
+        }
+    }
+}
+
+static void measure(struct plab_bench_worker *worker) {
+    struct marks open = {plab_clock_ns(), plab_clock_thread_cpu_ns(), involuntary_switches(), 0};
+    uint8_t pow_value[PLAB_HASH_BYTES];
+    uint32_t nonce;
+    while (take_nonce(worker, &nonce)) {
+        hash_nonce(worker, nonce, pow_value);
+        plab_checksum_add(&worker->checksum, nonce, pow_value);
+        count_hash(worker, &open);
+    }
+    if (worker->shared->fixed && open.hashes > 0) {
+        close_piece(worker, &open, plab_clock_ns());
+    }
+}
+
+void *plab_bench_worker_main(void *cookie) {
+    struct plab_bench_worker *worker = cookie;
+    if (worker->slot.cpu >= 0) {
+        worker->pinned = plab_topology_bind_thread((unsigned)worker->slot.cpu, NULL) == PLAB_OK;
+    }
+    warm_up(worker);
+    if (atomic_load(&worker->shared->phase) == PLAB_BENCH_PHASE_MEASURE) {
+        measure(worker);
+    }
+    atomic_fetch_sub(&worker->shared->running, 1);
+    return NULL;
+}
