@@ -72,6 +72,6 @@ PLAB_NODISCARD enum plab_status plab_bench_worker_seed(struct plab_bench_worker 
                                                        struct plab_error *err);
 
 /* The thread: warms up until the phase changes, measures, ends. Takes a worker, returns NULL. */
-void *plab_bench_worker_main(void *worker);
+void *plab_bench_worker_main(void *cookie);
 
 #endif

@@ -256,6 +256,7 @@ static enum plab_status conclude(struct plab_bench_report *report, bool strict,
         told = tell(report, err);
     }
     enum plab_status verdict = plab_bench_verdict(result, report->label_count, strict, err);
+    report->labels = NULL; /* they end with this function */
     if (verdict == PLAB_E_INTERRUPTED && caught == SIGTERM) {
         verdict = PLAB_E_TERMINATED;
     }
