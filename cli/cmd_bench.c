@@ -278,6 +278,7 @@ static enum plab_status measure(struct plab_bench_report *report, struct plab_be
     if (status == PLAB_OK || status == PLAB_E_INTERRUPTED) {
         report->result = &result;
         status = conclude(report, strict, err);
+        report->result = NULL; /* it ends with this function */
     }
     plab_bench_result_free(&result);
     return status;
