@@ -33,10 +33,10 @@ static const struct plab_verb verb = {
     .name = "pool",
     .summary = "the local testnet pool",
     .usage = "[options]",
-    .examples = "powlab pool\n"
-                "powlab pool -a cn/r --listen 127.0.0.1:0 --port-file port.txt --difficulty 50\n"
-                "powlab pool --epoch-blocks 4 --network-difficulty 500\n"
-                "powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
+    .examples = "  powlab pool\n"
+                "  powlab pool -a cn/r --listen 127.0.0.1:0 --port-file port.txt --difficulty 50\n"
+                "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
+                "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes = "Every share is checked with the real hash. Without --daemon the chain is simulated:\n"
              "a share that meets the network difficulty becomes the next block's parent.\n"
              "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
@@ -54,8 +54,7 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         {'a', "algo", PLAB_OPT_TEXT, &options->algo_name, "NAME", "algorithm (default: rx/0)", 0, 0,
          NULL},
         {0, "listen", PLAB_OPT_LIST, &options->listen, "ADDR:PORT",
-         "where miners connect; may be repeated, port 0 takes any (default: 127.0.0.1:3333)", 0, 0,
-         NULL},
+         "where miners connect, repeatable (default 127.0.0.1:3333)", 0, 0, NULL},
         {0, "port-file", PLAB_OPT_TEXT, &options->port_file, "FILE",
          "write the port of each listener to FILE once miners may connect", 0, 0, NULL},
         {0, "difficulty", PLAB_OPT_U64, &config->difficulty, "N",
@@ -65,28 +64,25 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         {0, "vardiff-target", PLAB_OPT_DURATION, &config->vardiff_target_ms, "TIME",
          "wished mean time between a miner's shares (default: 10s)", 100, HOUR_MS, NULL},
         {0, "network-difficulty", PLAB_OPT_U64, &config->network_difficulty, "N",
-         "simulated chain: a share that meets N is a block (default: 20000)", 1, INT64_MAX, NULL},
+         "simulated: a share that meets N is a block (default: 20000)", 1, INT64_MAX, NULL},
         {0, "epoch-blocks", PLAB_OPT_U64, &config->epoch_blocks, "N",
-         "simulated chain: blocks between two RandomX seeds (default: one seed)", 0, INT64_MAX,
-         NULL},
+         "simulated: blocks between two RandomX seeds (default: one seed)", 0, INT64_MAX, NULL},
         {0, "start-height", PLAB_OPT_U64, &config->start_height, "N",
-         "simulated chain: height of the first block (default: 100000)", 1, UINT32_MAX, NULL},
+         "simulated: height of the first block (default: 100000)", 1, UINT32_MAX, NULL},
         {0, "seed", PLAB_OPT_U64, &config->chain_seed, "N",
-         "simulated chain: seed of its random numbers (default: 1)", 0, UINT64_MAX, NULL},
+         "simulated: seed of its random numbers (default: 1)", 0, UINT64_MAX, NULL},
         {0, "job-interval", PLAB_OPT_DURATION, &config->job_interval_ms, "TIME",
          "age at which jobs are renewed on the same block (default: 30s)", 100, 24 * HOUR_MS, NULL},
         {0, "daemon", PLAB_OPT_TEXT, &options->daemon, "URL",
          "Monero daemon of a lab chain, e.g. http://127.0.0.1:18081", 0, 0, NULL},
         {0, "wallet", PLAB_OPT_TEXT, &options->wallet, "ADDR",
-         "with --daemon: address that blocks pay (default: a lab address anybody can spend)", 0, 0,
-         NULL},
+         "with --daemon: whom blocks pay (default: a lab address)", 0, 0, NULL},
         {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
          "threads that check shares (default: 1)", 1, 256, NULL},
         {0, "duration", PLAB_OPT_DURATION, &options->duration_ms, "TIME",
          "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
-         "append a record of sessions, jobs, shares and blocks, one JSON object a line", 0, 0,
-         NULL},
+         "append sessions, jobs, shares, blocks as JSON lines", 0, 0, NULL},
     };
     size_t operands;
     return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,
