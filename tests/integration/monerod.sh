@@ -21,12 +21,12 @@ gone=$(sed -n 3p "$work/free")
 
 monerod_height() {
     monerod --rpc-bind-ip 127.0.0.1 --rpc-bind-port "$rpc" print_height 2>/dev/null |
-        tail -n 1 | grep -x '[0-9]*'
+        tail -n 1 | grep -oE '[0-9]+$' # a colour may stand before it
 }
 
-# Difficulty of the chain and of shares: every good share is a block.
+# Shares are as hard as blocks, so that every good share is one; light-mode RandomX is slow.
 start_monerod() {
-    monerod --regtest --offline --fixed-difficulty 50 --data-dir "$work/monerod" \
+    monerod --regtest --offline --fixed-difficulty 10 --data-dir "$work/monerod" \
         --rpc-bind-ip 127.0.0.1 --rpc-bind-port "$rpc" --p2p-bind-ip 127.0.0.1 --p2p-bind-port "$p2p" \
         --no-zmq --no-igd --hide-my-port --non-interactive --log-level 0 >"$work/monerod.log" 2>&1 &
     monerod_pid=$!
@@ -35,7 +35,7 @@ start_monerod() {
 check "monerod starts on a regtest chain" start_monerod
 before=$(monerod_height)
 
-"$POWLAB" pool --daemon "http://127.0.0.1:$rpc" --difficulty 50 --listen 127.0.0.1:0 \
+"$POWLAB" pool --daemon "http://127.0.0.1:$rpc" --difficulty 10 --listen 127.0.0.1:0 \
     --port-file "$work/port" --ledger "$work/ledger" --json "$work/pool.json" --duration 5m \
     2>"$work/pool.log" &
 pool_pid=$!
@@ -43,23 +43,25 @@ check "the pool gets a template from it" wait_for 60 test -s "$work/port"
 
 mine() {
     "$POWLAB" mine -o "127.0.0.1:$(cat "$work/port")" -a rx/0 -u worker1 -t 1 --randomx-mode light \
-        --shares 2 --duration 4m --json "$work/mine.json" 2>"$work/mine.log" || {
+        --shares 3 --duration 4m --json "$work/mine.json" 2>"$work/mine.log" || {
         tail -n 5 "$work/mine.log" "$work/pool.log"
         return 1
     }
 }
-check "our miner gets two shares accepted" mine
+check "our miner gets three shares accepted" mine
 higher() {
-    [ "$(monerod_height)" -ge $((before + 2)) ]
+    [ "$(monerod_height)" -ge $((before + 3)) ]
 }
-check "monerod's height rises by two blocks" wait_for 30 higher
+check "monerod's height rises by three blocks" wait_for 30 higher
 
 kill -INT "$pool_pid"
 wait "$pool_pid"
 pool_status=$?
 check "the pool ends with 130 on Ctrl-C" test "$pool_status" -eq 130
-check "the pool reports the blocks" test "$(json_number "$work/pool.json" blocks_accepted)" -ge 2
-check "no share was rejected" test "$(json_number "$work/pool.json" rejected)" -eq 0
+check "the pool reports the blocks" test "$(json_number "$work/pool.json" blocks_accepted)" -ge 3
+# Stale ones are no fault: at this difficulty the next share is often on its way when a block is found.
+check "no share was invalid" test "$(json_number "$work/pool.json" invalid)" -eq 0
+check "no share was too low" test "$(json_number "$work/pool.json" low)" -eq 0
 check "the ledger has the blocks" grep -q '"event":"block".*"accepted":true' "$work/ledger"
 
 no_daemon() {
