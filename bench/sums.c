@@ -20,15 +20,17 @@ static const struct plab_bench_sum cn_1[] = {
 };
 
 static const struct plab_bench_sum cn_2[] = {
-    {1, 0x17f09b0262297472},  {2, 0x78e4c6615cf2fe2c},   {4, 0xc740a0503f78a476},
-    {8, 0x9cf4ab3dd789bb96},  {16, 0xc779a0a00449b6cc},  {32, 0xd77107df60f4ee85},
-    {64, 0x08fba97fb969ba43}, {128, 0xd6ba381196ce37ba}, {256, 0xc9548560af5d9926},
+    {1, 0x17f09b0262297472},   {2, 0x78e4c6615cf2fe2c},    {4, 0xc740a0503f78a476},
+    {8, 0x9cf4ab3dd789bb96},   {16, 0xc779a0a00449b6cc},   {32, 0xd77107df60f4ee85},
+    {64, 0x08fba97fb969ba43},  {128, 0xd6ba381196ce37ba},  {256, 0xc9548560af5d9926},
+    {512, 0x145dc891aa629c5f}, {1024, 0xff1d0d93a2dc1fb9},
 };
 
 static const struct plab_bench_sum cn_r[] = {
-    {1, 0xa04c6ca958b4dc89},  {2, 0x2689ec2f7dd0d966},   {4, 0x2f2b89b5ba33fd0a},
-    {8, 0xe5b50675aafd808f},  {16, 0xadce92376077aa0c},  {32, 0x63de090d774f1691},
-    {64, 0x0aeb28bafe94e746}, {128, 0xe837594e68580c7e}, {256, 0x6d72121e65d19703},
+    {1, 0xa04c6ca958b4dc89},   {2, 0x2689ec2f7dd0d966},    {4, 0x2f2b89b5ba33fd0a},
+    {8, 0xe5b50675aafd808f},   {16, 0xadce92376077aa0c},   {32, 0x63de090d774f1691},
+    {64, 0x0aeb28bafe94e746},  {128, 0xe837594e68580c7e},  {256, 0x6d72121e65d19703},
+    {512, 0xe6e029b5c4dbd502}, {1024, 0x774f5353860d7e4c},
 };
 
 static const struct plab_bench_sum rx_0[] = {

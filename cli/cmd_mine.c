@@ -273,9 +273,12 @@ static const char *algo_name(const struct plab_miner_result *result) {
 
 static void print_summary(const struct plab_miner_result *result) {
     char pages[64];
-    printf("%.1f s, %s, %u threads (%u pinned), pages: %s\n", result->duration_s, algo_name(result),
-           result->workers.threads, result->workers.pinned,
-           plab_pages_describe(&result->pages, pages, sizeof pages));
+    printf("%.1f s, %s, %u threads (%u pinned)", result->duration_s, algo_name(result),
+           result->workers.threads, result->workers.pinned);
+    if (result->pages.asked_bytes > 0) {
+        printf(", pages: %s", plab_pages_describe(&result->pages, pages, sizeof pages));
+    }
+    printf("\n");
     printf("hashes    %" PRIu64 " in %.1f s of hashing: %.2f H/s\n", result->hashes,
            result->hashing_s, rate_of(result));
     printf("shares    %" PRIu64 " accepted, %" PRIu64 " rejected, %" PRIu64 " stale, %" PRIu64

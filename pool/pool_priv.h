@@ -81,6 +81,7 @@ struct plab_pool {
     uint32_t last_session;
     uint64_t id_key; /* session ids can't be guessed from numbers */
     struct plab_found_block *found;
+    bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;
     uint64_t began_ns;
     struct plab_pool_stats stats;

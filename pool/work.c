@@ -94,6 +94,7 @@ static void install(struct plab_pool *pool, struct plab_template *tmpl) {
     bool moved = !plab_work_is_current(pool, tmpl);
     plab_template_unref(&pool->tmpl);
     pool->tmpl = tmpl;
+    pool->handed_in = pool->handed_in && !moved;
     pool->stats.templates++;
     pool->stats.height = info->height;
     if (info->has_seed) {
@@ -163,6 +164,7 @@ static void on_submitted(void *cookie, uint64_t tag, enum plab_status status,
     struct plab_found_block *block = *link;
     if (block != NULL) {
         *link = block->next;
+        pool->handed_in = pool->handed_in && status == PLAB_OK;
         report_block(pool, block->session, block->height, block->id, status == PLAB_OK,
                      status == PLAB_OK ? "" : err->text);
         free(block);
@@ -194,6 +196,7 @@ static void hand_in(struct plab_pool *pool, uint32_t session, struct plab_templa
     memcpy(block->id, id, sizeof block->id);
     block->next = pool->found;
     pool->found = block;
+    pool->handed_in = true;
     plab_daemon_submit(&pool->daemon, bytes, tmpl->block.len, block->tag);
     free(bytes);
 }
@@ -204,7 +207,7 @@ void plab_work_found(struct plab_pool *pool, uint32_t session, struct plab_templ
     uint8_t id[PLAB_BLOCK_ID_BYTES];
     plab_block_id(hashing_blob, len, id);
     pool->stats.blocks_found++;
-    if (!plab_work_is_current(pool, tmpl)) {
+    if (!plab_work_is_current(pool, tmpl) || pool->handed_in) {
         report_block(pool, session, tmpl->info.height, id, false, "another block was first");
     } else if (pool->config.daemon_url != NULL) {
         hand_in(pool, session, tmpl, extra_nonce, nonce, id);

@@ -34,7 +34,6 @@ struct miner {
     const struct plab_miner_config *config;
     const struct plab_log *log;
     struct plab_miner_result *result;
-    enum plab_status status;
     struct plab_error *err;
     uv_loop_t loop;
     uv_async_t wake;
@@ -43,35 +42,34 @@ struct miner {
     struct plab_client *client;
     struct plab_workers *workers;
     FILE *stats;
-    bool stats_failed;
 
+    uint64_t start_ns;
+    uint64_t hashing_since_ns; /* 0: not hashing */
+    uint64_t ticks, exhausted_ticks;
+    uint64_t open_shares; /* sent and not answered */
+    uint64_t answers;
+    double latency_sum_ms;
+    struct plab_rates rates;
+
+    struct plab_job job;       /* last published, if any */
+    uint64_t published_hashes; /* counter when it was */
+    struct plab_job held;      /* waits for its turn to change the seed, if any */
+    struct plab_bucket seeds;
+    struct taken_job taken[JOBS_KEPT];
+    uint64_t progress_told_ns;
+
+    enum plab_status status;
+    enum plab_workers_state state;
+    atomic_uint progress_permille; /* these three are written by the builder's thread */
+    atomic_bool progress_dataset;
+    atomic_bool progress_news;
+    bool progress_told_dataset;
+    bool stats_failed;
+    bool has_job;
+    bool holds;
     bool online;
     bool ending; /* waits for the last answers */
     bool ended;
-    uint64_t start_ns;
-    uint64_t hashing_since_ns; /* 0: not hashing */
-    enum plab_workers_state state;
-    uint64_t exhausted_ticks;
-    uint64_t ticks;
-    uint64_t open_shares; /* sent and not answered */
-    double latency_sum_ms;
-    uint64_t answers;
-    struct plab_rates rates;
-
-    struct plab_job job; /* last published */
-    bool has_job;
-    uint64_t published_hashes; /* counter when it was */
-    struct plab_job held;      /* waits for its turn to change the seed */
-    bool holds;
-    struct plab_bucket seeds;
-    struct taken_job taken[JOBS_KEPT];
-
-    /* Written by the builder's thread. */
-    atomic_uint progress_permille;
-    atomic_bool progress_dataset;
-    atomic_bool progress_news;
-    uint64_t progress_told_ns;
-    bool progress_told_dataset;
 };
 
 static void finish(struct miner *miner, enum plab_status status);

@@ -50,15 +50,17 @@ mine() {
 }
 check "our miner gets three shares accepted" mine
 higher() {
-    [ "$(monerod_height)" -ge $((before + 3)) ]
+    [ "$(monerod_height)" -gt "$before" ]
 }
-check "monerod's height rises by three blocks" wait_for 30 higher
+check "monerod's height rises" wait_for 30 higher
 
 kill -INT "$pool_pid"
 wait "$pool_pid"
 pool_status=$?
 check "the pool ends with 130 on Ctrl-C" test "$pool_status" -eq 130
-check "the pool reports the blocks" test "$(json_number "$work/pool.json" blocks_accepted)" -ge 3
+after=$(monerod_height)
+blocks=$(json_number "$work/pool.json" blocks_accepted)
+check "by as many blocks as the pool reports" test "$((after - before))" -eq "$blocks"
 # Stale ones are no fault: at this difficulty the next share is often on its way when a block is found.
 check "no share was invalid" test "$(json_number "$work/pool.json" invalid)" -eq 0
 check "no share was too low" test "$(json_number "$work/pool.json" low)" -eq 0

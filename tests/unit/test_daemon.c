@@ -203,8 +203,12 @@ TEST(daemon, a_block_is_handed_in) {
     }
     CHECK(atomic_load(&fake.has_submitted));
     plab_clock_sleep_ns(200000000);
+    struct plab_stratum_submit rival; /* on the same tip: a good share, but no second block */
+    client_mine(&client, &lab, 1000, true, &rival);
+    CHECK_STR(client_submit(&client, &rival), "");
     client_close(&client);
     lab_stop(&lab);
+    CHECK_U64(lab.stats.blocks_found, 2);
     CHECK_U64(lab.stats.blocks_accepted, 1);
     /* What was handed in is a block with the miner's work in it. */
     CHECK(plab_hex_decode(fake.submitted, strlen(fake.submitted), bytes, sizeof bytes, &len,
