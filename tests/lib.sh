@@ -24,6 +24,20 @@ check() {
     fi
 }
 
+# refuses CODE TEXT ARGS...: powlab ends with that code, nothing on stdout, one line with TEXT on stderr.
+refuses() {
+    code=$1
+    text=$2
+    shift 2
+    "$POWLAB" "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ "$got" -eq "$code" ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
+        grep -qF -- "$text" "$work/err" || {
+        echo "  powlab $*: exit $got, stderr: $(cat "$work/err")"
+        return 1
+    }
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
     deadline=$(($(date +%s) + $1))

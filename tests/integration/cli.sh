@@ -5,20 +5,6 @@
 key=74657374206b657920303030 # "test key 000"
 test_input=5468697320697320612074657374 # "This is a test"
 
-# refuses CODE TEXT ARGS...: exit code, nothing on stdout, exactly one line with TEXT on stderr.
-refuses() {
-    code=$1
-    text=$2
-    shift 2
-    "$POWLAB" "$@" >"$work/out" 2>"$work/err" </dev/null
-    got=$?
-    [ "$got" -eq "$code" ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
-        grep -qF -- "$text" "$work/err" || {
-        echo "  powlab $*: exit $got, stderr: $(cat "$work/err")"
-        return 1
-    }
-}
-
 prints() {
     expected=$1
     shift

@@ -12,19 +12,6 @@ says() {
     }
 }
 
-refuses() {
-    code=$1
-    text=$2
-    shift 2
-    "$POWLAB" "$@" >"$work/out" 2>"$work/err" </dev/null
-    got=$?
-    [ "$got" -eq "$code" ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
-        grep -qF -- "$text" "$work/err" || {
-        echo "  powlab $*: exit $got, stderr: $(cat "$work/err")"
-        return 1
-    }
-}
-
 narrow() {
     "$POWLAB" "$@" >"$work/out" && ! grep -E '^.{81}' "$work/out"
 }
