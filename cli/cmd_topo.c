@@ -184,7 +184,7 @@ static enum plab_status show(const struct plab_cli *cli, const struct topo_optio
 
 static enum plab_status plan_and_show(const struct plab_cli *cli,
                                       const struct topo_options *options, struct plab_error *err) {
-    struct plab_topology topology;
+    struct plab_topology topology = {.pu_count = 0};
     struct plab_pin_plan plan;
     struct plab_pin_request request = {
         .threads = (unsigned)options->threads,
