@@ -34,7 +34,7 @@ struct plab_jobs {
 enum plab_job_lookup {
     PLAB_JOB_FOUND,
     PLAB_JOB_EXPIRED, /* was ours, but is no longer kept */
-    PLAB_JOB_UNKNOWN, /* never given to this session */
+    PLAB_JOB_UNKNOWN, /* not one that the miner was given */
 };
 
 void plab_jobs_init(struct plab_jobs *jobs, uint32_t session);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pow/blake_sigma.h"
 
 #define BLOCK_BYTES 64
 #define ROUNDS 14
@@ -15,19 +16,6 @@ static const uint32_t initial_value[8] = {0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0x
 static const uint32_t constants[16] = {
     0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0, 0x082EFA98, 0xEC4E6C89,
     0x452821E6, 0x38D01377, 0xBE5466CF, 0x34E90C6C, 0xC0AC29B7, 0xC97C50DD, 0x3F84D5B5, 0xB5470917};
-
-static const uint8_t permutations[10][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
-    {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
-    {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
-    {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
-    {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-};
 
 /* G on four words of v; `order` points at this call's pair of a permutation. */
 static inline void mix(uint32_t v[16], const uint32_t m[16], const uint8_t order[2], unsigned a,
@@ -55,7 +43,7 @@ static void compress(uint32_t h[8], const uint8_t block[BLOCK_BYTES], uint64_t b
     v[14] ^= (uint32_t)(bits >> 32);
     v[15] ^= (uint32_t)(bits >> 32);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        const uint8_t *order = permutations[round % 10];
+        const uint8_t *order = plab_blake_sigma[round % 10];
         for (unsigned i = 0; i < 4; i++) { /* the columns */
             mix(v, m, order + 2 * i, i, 4 + i, 8 + i, 12 + i);
         }

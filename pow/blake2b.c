@@ -5,27 +5,13 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pow/blake_sigma.h"
 
 /* Initial chaining value, shared with SHA-512. Source: RFC 7693 section 2.6. */
 static const uint64_t iv[8] = {
     UINT64_C(0x6A09E667F3BCC908), UINT64_C(0xBB67AE8584CAA73B), UINT64_C(0x3C6EF372FE94F82B),
     UINT64_C(0xA54FF53A5F1D36F1), UINT64_C(0x510E527FADE682D1), UINT64_C(0x9B05688C2B3E6C1F),
     UINT64_C(0x1F83D9ABFB41BD6B), UINT64_C(0x5BE0CD19137E2179),
-};
-
-/* Message word order of each round; rounds 10 and 11 repeat 0 and 1. Source: RFC 7693 section 2.7.
- */
-static const uint8_t sigma[10][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
-    {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
-    {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
-    {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
-    {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
 };
 
 static inline void mix(uint64_t v[16], int a, int b, int c, int d, uint64_t x, uint64_t y) {
@@ -49,7 +35,7 @@ static void compress(struct plab_blake2b *ctx, const uint8_t *block, uint64_t la
     v[12] ^= ctx->length;
     v[14] ^= last_mask;
     for (int round = 0; round < 12; round++) {
-        const uint8_t *s = sigma[round % 10];
+        const uint8_t *s = plab_blake_sigma[round % 10];
         mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
         mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
         mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
