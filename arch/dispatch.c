@@ -31,6 +31,8 @@ CANDIDATES(rx_fill_1r, AESNI(rx_fill_1r) CE(rx_fill_1r));
 CANDIDATES(rx_fill_4r, AESNI(rx_fill_4r) CE(rx_fill_4r));
 CANDIDATES(rx_hash_1r, AESNI(rx_hash_1r) CE(rx_hash_1r));
 CANDIDATES(rx_mix_v2, AESNI(rx_mix_v2) CE(rx_mix_v2));
+CANDIDATES(rx_turn_1r, );
+CANDIDATES(rx_items_make, );
 CANDIDATES(argon2_block, );
 
 static const struct plab_candidate *const candidates[PLAB_KERNEL_COUNT] = {

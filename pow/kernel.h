@@ -21,6 +21,9 @@
 #define PLAB_KECCAK_STATE_BYTES 200
 
 struct plab_cnr_program;
+struct plab_codemem;       /* base/codemem.h */
+struct plab_rx_cache;      /* pow/rx_cache.h */
+struct plab_rx_ss_program; /* pow/rx_superscalar.h */
 
 /* What a CryptoNight main loop works on. */
 struct plab_cn_loop_args {
@@ -57,6 +60,19 @@ typedef void plab_rx_fill_4r_fn(uint8_t state[64], uint8_t *out, size_t out_byte
 /* AesHash1R of `in` (aligned, a multiple of 64 bytes). Source: [RXSPEC] section 3.4. */
 typedef void plab_rx_hash_1r_fn(const uint8_t *in, size_t in_bytes, uint8_t out[64]);
 
+/* What lies between two hashes of one scratchpad. */
+struct plab_rx_turn {
+    uint8_t *pad;      /* aligned; read, then overwritten */
+    uint8_t state[64]; /* of AesGenerator1R for the new content; its final state after the call */
+    uint8_t hash[64];  /* out: AesHash1R of the old content */
+};
+
+/* The end of one hash and the start of the next in one pass over each of `count` (1 or more)
+ * scratchpads of `pad_bytes` (a multiple of 64): AesHash1R of what is there, AesGenerator1R over
+ * it. Several scratchpads at once hide the latency of the four chains of each.
+ * Source: [RXSPEC] sections 2, 3.2 and 3.4. */
+typedef void plab_rx_turn_1r_fn(struct plab_rx_turn *turns, unsigned count, size_t pad_bytes);
+
 /* RandomX v2's mix of the F and E registers: for i = 0..3 one AES round of every f with key e[i],
  * f0 and f2 encrypting, f1 and f3 decrypting. `f` and `e` are 4 registers of 16 bytes (aligned to
  * 16); e is not changed. Source: RandomX v2 design, "AES mix of F and E". */
@@ -68,19 +84,33 @@ typedef void plab_rx_mix_v2_fn(uint8_t f[64], const uint8_t e[64]);
 typedef void plab_argon2_block_fn(const uint64_t prev[128], const uint64_t ref[128],
                                   uint64_t next[128], int with_xor);
 
+/* Computes the dataset items numbers[0 .. count - 1] from a cache into `out` (count * 64 bytes,
+ * 8-byte aligned). Source: [RXSPEC] section 7.3. */
+typedef void plab_rx_items_fn(const struct plab_rx_cache *cache, const uint64_t *numbers,
+                              size_t count, uint8_t *out);
+
+/* Makes ready to compute items with these superscalar programs, one for each of the `programs`
+ * cache accesses, and returns what computes them: with a cache that has the same programs and this
+ * `code` (opened by the caller, who closes it before the first item). It may write machine code, at
+ * most `code->bytes` of it; NULL means that this doesn't suffice. The portable one writes none. */
+typedef plab_rx_items_fn *plab_rx_items_make_fn(const struct plab_rx_ss_program *program,
+                                                uint32_t programs, struct plab_codemem *code);
+
 /* X(kernel, function type): every kernel of the table, in the order in which they are reported. */
-#define PLAB_KERNEL_LIST(X)               \
-    X(keccak_f1600, plab_keccak_f1600_fn) \
-    X(cn_explode, plab_cn_explode_fn)     \
-    X(cn_implode, plab_cn_implode_fn)     \
-    X(cn_loop_v0, plab_cn_loop_fn)        \
-    X(cn_loop_v1, plab_cn_loop_fn)        \
-    X(cn_loop_v2, plab_cn_loop_fn)        \
-    X(cn_loop_r, plab_cn_loop_fn)         \
-    X(rx_fill_1r, plab_rx_fill_1r_fn)     \
-    X(rx_fill_4r, plab_rx_fill_4r_fn)     \
-    X(rx_hash_1r, plab_rx_hash_1r_fn)     \
-    X(rx_mix_v2, plab_rx_mix_v2_fn)       \
+#define PLAB_KERNEL_LIST(X)                 \
+    X(keccak_f1600, plab_keccak_f1600_fn)   \
+    X(cn_explode, plab_cn_explode_fn)       \
+    X(cn_implode, plab_cn_implode_fn)       \
+    X(cn_loop_v0, plab_cn_loop_fn)          \
+    X(cn_loop_v1, plab_cn_loop_fn)          \
+    X(cn_loop_v2, plab_cn_loop_fn)          \
+    X(cn_loop_r, plab_cn_loop_fn)           \
+    X(rx_fill_1r, plab_rx_fill_1r_fn)       \
+    X(rx_fill_4r, plab_rx_fill_4r_fn)       \
+    X(rx_hash_1r, plab_rx_hash_1r_fn)       \
+    X(rx_turn_1r, plab_rx_turn_1r_fn)       \
+    X(rx_mix_v2, plab_rx_mix_v2_fn)         \
+    X(rx_items_make, plab_rx_items_make_fn) \
     X(argon2_block, plab_argon2_block_fn)
 
 enum plab_kernel_id {

@@ -111,6 +111,13 @@ void plab_rx_hash_1r_c(const uint8_t *in, size_t in_bytes, uint8_t out[64]) {
     store_columns(out, &s);
 }
 
+void plab_rx_turn_1r_c(struct plab_rx_turn *turns, unsigned count, size_t pad_bytes) {
+    for (unsigned i = 0; i < count; i++) {
+        plab_rx_hash_1r_c(turns[i].pad, pad_bytes, turns[i].hash);
+        plab_rx_fill_1r_c(turns[i].state, turns[i].pad, pad_bytes);
+    }
+}
+
 void plab_rx_mix_v2_c(uint8_t f[64], const uint8_t e[64]) {
     struct columns s = load_columns(f);
     for (int i = 0; i < 4; i++) {

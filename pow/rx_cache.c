@@ -7,6 +7,9 @@
 
 #include "pow/argon2d.h"
 
+/* Room for the machine code of all programs, in several forms of up to a few dozen KiB each. */
+#define PLAB_RX_ITEMS_CODE_BYTES ((size_t)512 << 10)
+
 enum plab_status plab_rx_cache_create(struct plab_rx_cache **out,
                                       const struct plab_rx_params *params,
                                       const struct plab_kernels *kernels, void *memory) {
@@ -24,6 +27,9 @@ enum plab_status plab_rx_cache_create(struct plab_rx_cache **out,
 }
 
 void plab_rx_cache_destroy(struct plab_rx_cache **cache) {
+    if (*cache != NULL) {
+        plab_codemem_unmap(&(*cache)->code);
+    }
     free(*cache);
     *cache = NULL;
 }
@@ -33,6 +39,29 @@ static void generate_programs(struct plab_rx_cache *cache, const uint8_t *key, s
     plab_rx_blake_gen_init(&gen, key, key_len);
     for (uint32_t i = 0; i < cache->params->cache_accesses; i++) {
         plab_rx_ss_generate(&cache->program[i], &gen, cache->params->superscalar_latency);
+    }
+}
+
+/* Machine code for the programs where the kernels have it and the system allows it. */
+static void make_items(struct plab_rx_cache *cache) {
+    uint32_t programs = cache->params->cache_accesses;
+    cache->items = NULL;
+    if (cache->kernels.rx_items_make != plab_rx_items_make_c) {
+        if (cache->code.bytes == 0) {
+            /* Refused: the portable way below gives the same items. */
+            enum plab_status ignored =
+                plab_codemem_map(&cache->code, PLAB_RX_ITEMS_CODE_BYTES, NULL);
+            (void)ignored;
+        }
+        if (plab_codemem_open(&cache->code)) {
+            cache->items = cache->kernels.rx_items_make(cache->program, programs, &cache->code);
+        }
+        if (!plab_codemem_close(&cache->code)) {
+            cache->items = NULL;
+        }
+    }
+    if (cache->items == NULL) {
+        cache->items = plab_rx_items_make_c(cache->program, programs, &cache->code);
     }
 }
 
@@ -53,5 +82,6 @@ enum plab_status plab_rx_cache_build(struct plab_rx_cache *cache, const uint8_t 
         return plab_fail(err, PLAB_E_INTERRUPTED, "building the RandomX cache was cancelled");
     }
     generate_programs(cache, key, key_len);
+    make_items(cache);
     return PLAB_OK;
 }

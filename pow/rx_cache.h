@@ -3,6 +3,7 @@
 #ifndef PLAB_POW_RX_CACHE_H
 #define PLAB_POW_RX_CACHE_H
 
+#include "base/codemem.h"
 #include "pow/randomx.h"
 #include "pow/rx_superscalar.h"
 
@@ -22,6 +23,8 @@ struct plab_rx_cache {
     uint64_t *memory;   /* borrowed */
     uint64_t line_mask; /* number of lines - 1 */
     struct plab_rx_ss_program program[PLAB_RX_CACHE_ACCESSES_MAX];
+    struct plab_codemem code; /* of `items`; empty where no machine code is used or allowed */
+    plab_rx_items_fn *items;  /* computes items; NULL until the cache is built */
 };
 
 /* Cache line for any 64-bit index. */

@@ -5,6 +5,9 @@
 #include "base/attr.h"
 #include "pow/rx_cache.h"
 
+/* Items that are asked for at once: enough for any kernel to overlap its waits. */
+#define FILL_ITEMS 256
+
 const uint64_t plab_rx_item_xor[PLAB_RX_ITEM_WORDS] = {
     0,
     UINT64_C(9298411001130361340),
@@ -47,12 +50,13 @@ struct batch {
     const uint64_t *line[PLAB_RX_SS_BATCH];
 };
 
-static void batch_init(struct batch *batch, const struct plab_rx_cache *cache, uint64_t first) {
-    for (uint64_t i = 0; i < PLAB_RX_SS_BATCH; i++) {
+static void batch_init(struct batch *batch, const struct plab_rx_cache *cache,
+                       const uint64_t *numbers) {
+    for (int i = 0; i < PLAB_RX_SS_BATCH; i++) {
         for (int reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-            batch->r[reg][i] = first_word(first + i) ^ plab_rx_item_xor[reg];
+            batch->r[reg][i] = first_word(numbers[i]) ^ plab_rx_item_xor[reg];
         }
-        batch->line[i] = plab_rx_cache_line(cache, first + i);
+        batch->line[i] = plab_rx_cache_line(cache, numbers[i]);
         __builtin_prefetch(batch->line[i]);
     }
 }
@@ -73,9 +77,10 @@ static void batch_next_lines(struct batch *batch, const struct plab_rx_cache *ca
     }
 }
 
-static void fill_batch(const struct plab_rx_cache *cache, uint64_t first, uint8_t *out) {
+static void compute_batch(const struct plab_rx_cache *cache, const uint64_t *numbers,
+                          uint8_t *out) {
     struct batch batch;
-    batch_init(&batch, cache, first);
+    batch_init(&batch, cache, numbers);
     for (uint32_t i = 0; i < cache->params->cache_accesses; i++) {
         plab_rx_ss_run_batch(&cache->program[i], batch.r);
         batch_mix_lines(&batch);
@@ -88,15 +93,33 @@ static void fill_batch(const struct plab_rx_cache *cache, uint64_t first, uint8_
     }
 }
 
-void plab_rx_dataset_fill(const struct plab_rx_cache *cache, uint64_t first, uint64_t count,
-                          uint8_t *out) {
-    uint64_t done = 0;
+static void items_portable(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
+                           uint8_t *out) {
+    size_t done = 0;
     for (; count - done >= PLAB_RX_SS_BATCH; done += PLAB_RX_SS_BATCH) {
-        fill_batch(cache, first + done, out + done * PLAB_RX_ITEM_BYTES);
+        compute_batch(cache, numbers + done, out + done * PLAB_RX_ITEM_BYTES);
     }
     for (; done < count; done++) {
         uint64_t item[PLAB_RX_ITEM_WORDS];
-        plab_rx_dataset_item(cache, first + done, item);
+        plab_rx_dataset_item(cache, numbers[done], item);
         memcpy(out + done * PLAB_RX_ITEM_BYTES, item, sizeof item);
+    }
+}
+
+plab_rx_items_fn *plab_rx_items_make_c(const struct plab_rx_ss_program *program, uint32_t programs,
+                                       struct plab_codemem *code) {
+    (void)program, (void)programs, (void)code;
+    return items_portable;
+}
+
+void plab_rx_dataset_fill(const struct plab_rx_cache *cache, uint64_t first, uint64_t count,
+                          uint8_t *out) {
+    uint64_t numbers[FILL_ITEMS];
+    for (uint64_t done = 0; done < count; done += FILL_ITEMS) {
+        uint64_t part = count - done < FILL_ITEMS ? count - done : FILL_ITEMS;
+        for (uint64_t i = 0; i < part; i++) {
+            numbers[i] = first + done + i;
+        }
+        cache->items(cache, numbers, part, out + done * PLAB_RX_ITEM_BYTES);
     }
 }

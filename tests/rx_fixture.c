@@ -11,7 +11,9 @@ void plab_rx_test_kernels(struct plab_kernels *out) {
     *out = (struct plab_kernels){.rx_fill_1r = plab_rx_fill_1r_c,
                                  .rx_fill_4r = plab_rx_fill_4r_c,
                                  .rx_hash_1r = plab_rx_hash_1r_c,
+                                 .rx_turn_1r = plab_rx_turn_1r_c,
                                  .rx_mix_v2 = plab_rx_mix_v2_c,
+                                 .rx_items_make = plab_rx_items_make_c,
                                  .argon2_block = plab_argon2_block_c};
 }
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Kernels of RandomX, and Keccak. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pow/rx_cache.h"
 #include "tests/checkasm/checkasm.h"
 
 #define LINE_BYTES 64
@@ -36,6 +40,76 @@ static void shape_hash(struct ck_call *call, struct plab_prng *rng, bool bench) 
 
 static void invoke_hash(plab_any_fn *fn, const struct ck_call *call) {
     ((plab_rx_hash_1r_fn *)fn)(call->at[0], call->buffer[0].bytes, call->at[1]);
+}
+
+#define TURNS_MAX 5
+
+static void shape_turn(struct ck_call *call, struct plab_prng *rng, bool bench) {
+    size_t count = bench ? 2 : 1 + plab_prng_below(rng, TURNS_MAX);
+    size_t pad_bytes = bench ? BENCH_PAD_BYTES
+                             : LINE_BYTES * (1 + plab_prng_below(rng, CK_BYTES_MAX / 64 / count));
+    call->count = 3;
+    call->buffer[0] = (struct ck_buffer){"states", LINE_BYTES * count, 1, CK_INOUT};
+    call->buffer[1] = (struct ck_buffer){"pads", pad_bytes * count, 64, CK_INOUT};
+    call->buffer[2] = (struct ck_buffer){"hashes", LINE_BYTES * count, 1, CK_OUT};
+}
+
+static void invoke_turn(plab_any_fn *fn, const struct ck_call *call) {
+    struct plab_rx_turn turns[TURNS_MAX];
+    size_t count = call->buffer[0].bytes / LINE_BYTES;
+    size_t pad_bytes = call->buffer[1].bytes / count;
+    for (size_t i = 0; i < count; i++) {
+        turns[i].pad = call->at[1] + i * pad_bytes;
+        memcpy(turns[i].state, call->at[0] + LINE_BYTES * i, LINE_BYTES);
+    }
+    ((plab_rx_turn_1r_fn *)fn)(turns, (unsigned)count, pad_bytes);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(call->at[0] + LINE_BYTES * i, turns[i].state, LINE_BYTES);
+        memcpy(call->at[2] + LINE_BYTES * i, turns[i].hash, LINE_BYTES);
+    }
+}
+
+/* ---- dataset items, from a small cache in a buffer ---- */
+
+#define ITEMS_MAX (CK_BYTES_MAX / PLAB_RX_ITEM_BYTES)
+#define ITEMS_CODE_BYTES ((size_t)512 << 10)
+#define BENCH_CACHE_BYTES ((size_t)64 << 20)
+
+static const struct plab_rx_params items_params = {.cache_accesses = PLAB_RX_CACHE_ACCESSES_MAX};
+static struct plab_rx_cache items_cache = {.params = &items_params};
+
+static void shape_items(struct ck_call *call, struct plab_prng *rng, bool bench) {
+    struct plab_rx_blake_gen gen;
+    uint8_t key[32];
+    size_t count = bench ? 256 : 1 + plab_prng_below(rng, ITEMS_MAX);
+    size_t memory_bytes = bench ? BENCH_CACHE_BYTES : CK_BYTES_MAX;
+    plab_prng_fill(rng, key, sizeof key);
+    plab_rx_blake_gen_init(&gen, key, sizeof key);
+    for (uint32_t i = 0; i < PLAB_RX_CACHE_ACCESSES_MAX; i++) {
+        plab_rx_ss_generate(&items_cache.program[i], &gen, PLAB_RX_SS_LATENCY_MAX);
+    }
+    items_cache.line_mask = memory_bytes / PLAB_RX_ITEM_BYTES - 1;
+    call->count = 3;
+    call->buffer[0] = (struct ck_buffer){"cache", memory_bytes, 64, CK_IN};
+    call->buffer[1] = (struct ck_buffer){"numbers", 8 * count, 8, CK_IN};
+    call->buffer[2] = (struct ck_buffer){"out", PLAB_RX_ITEM_BYTES * count, 8, CK_OUT};
+}
+
+static void invoke_items(plab_any_fn *fn, const struct ck_call *call) {
+    struct plab_codemem *code = &items_cache.code;
+    plab_rx_items_fn *items = NULL;
+    if (code->bytes == 0 && plab_codemem_map(code, ITEMS_CODE_BYTES, NULL) != PLAB_OK) {
+        abort(); /* without executable memory there is nothing to check */
+    }
+    items_cache.memory = (void *)call->at[0];
+    if (plab_codemem_open(code)) {
+        items =
+            ((plab_rx_items_make_fn *)fn)(items_cache.program, PLAB_RX_CACHE_ACCESSES_MAX, code);
+    }
+    if (!plab_codemem_close(code) || items == NULL) {
+        abort();
+    }
+    items(&items_cache, (const void *)call->at[1], call->buffer[1].bytes / 8, call->at[2]);
 }
 
 static void shape_mix(struct ck_call *call, struct plab_prng *rng, bool bench) {
@@ -76,5 +150,7 @@ const struct ck_kernel ck_keccak_f1600 = {shape_keccak, NULL, invoke_keccak};
 const struct ck_kernel ck_rx_fill_1r = {shape_fill, NULL, invoke_fill_1r};
 const struct ck_kernel ck_rx_fill_4r = {shape_fill, NULL, invoke_fill_4r};
 const struct ck_kernel ck_rx_hash_1r = {shape_hash, NULL, invoke_hash};
+const struct ck_kernel ck_rx_turn_1r = {shape_turn, NULL, invoke_turn};
+const struct ck_kernel ck_rx_items_make = {shape_items, NULL, invoke_items};
 const struct ck_kernel ck_rx_mix_v2 = {shape_mix, NULL, invoke_mix};
 const struct ck_kernel ck_argon2_block = {shape_argon2, NULL, invoke_argon2};
