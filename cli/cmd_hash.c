@@ -98,7 +98,7 @@ static enum plab_status use_seed(struct engine *engine, const struct request *re
             plab_seedstore_get(engine->store, request->seed, request->seed_len, NULL, &view, err);
     }
     if (status == PLAB_OK) {
-        plab_hasher_set_seed(engine->hasher, view.cache, view.dataset);
+        plab_hasher_set_seed(engine->hasher, view.cache, view.dataset, view.dataset_items);
     }
     return status;
 }

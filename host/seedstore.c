@@ -257,7 +257,10 @@ enum plab_status plab_seedstore_get(struct plab_seedstore *store, const uint8_t 
     }
     if (status == PLAB_OK) {
         view->cache = slot->cache;
-        view->dataset = store->dataset_build == slot->built ? store->dataset.addr : NULL;
+        if (store->dataset_build == slot->built) {
+            view->dataset = store->dataset.addr;
+            view->dataset_items = plab_rx_dataset_items(store->config.algo->rx);
+        }
     }
     return status;
 }

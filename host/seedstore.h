@@ -49,6 +49,7 @@ struct plab_seedstore_config {
 struct plab_seed_view {
     const struct plab_rx_cache *cache;
     const uint8_t *dataset; /* NULL in light mode */
+    uint64_t dataset_items; /* precomputed: 0 in light mode, all in fast mode, else graded */
 };
 
 /* Allocates the memory. PLAB_E_NOMEM names what is needed, what is there and what would fit (light

@@ -98,7 +98,8 @@ static enum plab_status prepare(struct plab_worker *worker, const struct plab_sn
         }
     }
     if (job->algo->needs_seed) {
-        plab_hasher_set_seed(worker->hasher, snapshot->view.cache, snapshot->view.dataset);
+        plab_hasher_set_seed(worker->hasher, snapshot->view.cache, snapshot->view.dataset,
+                             snapshot->view.dataset_items);
     }
     if (job->algo->needs_height) {
         plab_hasher_set_height(worker->hasher, job->height);

@@ -131,7 +131,7 @@ static void hash_task(struct worker *worker, struct plab_verify_task *task,
     const struct plab_algo *algo = worker->owner->config.algo;
     uint64_t began_ns = plab_clock_ns();
     if (view != NULL) {
-        plab_hasher_set_seed(worker->hasher, view->cache, view->dataset);
+        plab_hasher_set_seed(worker->hasher, view->cache, view->dataset, view->dataset_items);
     }
     plab_hasher_set_height(worker->hasher, task->height);
     if (plab_hasher_check(worker->hasher, task->blob_len, NULL) != PLAB_OK) {

@@ -52,9 +52,9 @@ void plab_hasher_destroy(struct plab_hasher **hasher) {
 }
 
 void plab_hasher_set_seed(struct plab_hasher *hasher, const struct plab_rx_cache *cache,
-                          const uint8_t *dataset) {
+                          const uint8_t *dataset, uint64_t dataset_items) {
     if (hasher->vm != NULL) {
-        plab_rx_vm_set_seed(hasher->vm, cache, dataset);
+        plab_rx_vm_set_seed(hasher->vm, cache, dataset, dataset_items);
         hasher->seed_set = true;
     }
 }

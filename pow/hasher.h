@@ -25,11 +25,11 @@ PLAB_NODISCARD enum plab_status plab_hasher_create(struct plab_hasher **out,
 /* Frees it and sets `*hasher` to NULL; NULL is fine. */
 void plab_hasher_destroy(struct plab_hasher **hasher);
 
-/* RandomX: which cache to use from now on (borrowed, built), and the dataset made from it: fast
- * mode if `dataset` is not NULL (64-byte aligned, see plab_rx_dataset_bytes()), light mode if it
- * is. */
+/* RandomX: which cache to use from now on (borrowed, built), and the first `dataset_items` items of
+ * the dataset made from it (64-byte aligned): all of them in fast mode, none in light mode, where
+ * `dataset` may be NULL. See plab_rx_vm_set_seed(). */
 void plab_hasher_set_seed(struct plab_hasher *hasher, const struct plab_rx_cache *cache,
-                          const uint8_t *dataset);
+                          const uint8_t *dataset, uint64_t dataset_items);
 
 /* cn/r: height of the block being mined. Other algorithms ignore it. */
 void plab_hasher_set_height(struct plab_hasher *hasher, uint64_t height);

@@ -77,11 +77,13 @@ PLAB_NODISCARD enum plab_status plab_rx_vm_create(struct plab_rx_vm **out,
 /* Frees it and sets `*vm` to NULL; NULL is fine. */
 void plab_rx_vm_destroy(struct plab_rx_vm **vm);
 
-/* What to read items from: `dataset` (64-byte aligned, complete), or if it is NULL the cache, which
- * computes each item when it is read (light mode: the same hashes, about ten times slower). Both
- * are borrowed until replaced; `cache` may be NULL if `dataset` is not. */
+/* What to read items from: the first `dataset_items` of them from `dataset` (64-byte aligned), the
+ * others from the cache, which computes each item when it is read. All of
+ * plab_rx_dataset_items() is fast mode, 0 light mode (the same hashes, about ten times slower),
+ * anything between a graded dataset. Both are borrowed until replaced; `cache` may be NULL if the
+ * dataset is complete, `dataset` if `dataset_items` is 0. */
 void plab_rx_vm_set_seed(struct plab_rx_vm *vm, const struct plab_rx_cache *cache,
-                         const uint8_t *dataset);
+                         const uint8_t *dataset, uint64_t dataset_items);
 
 /* The RandomX hash of any input. A seed must have been set. Changes the thread's floating-point
  * rounding during the call and restores it. Source: [RXSPEC] section 2. */

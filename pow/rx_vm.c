@@ -31,7 +31,8 @@ struct plab_rx_vm {
     const struct plab_rx_params *params;
     struct plab_kernels kernels;
     const struct plab_rx_cache *cache;
-    const uint8_t *dataset; /* NULL: light mode */
+    const uint8_t *dataset;
+    uint64_t dataset_items; /* that are in `dataset`; the cache computes those from here on */
     uint32_t ma, mx;
 };
 
@@ -207,18 +208,19 @@ static inline uint64_t item_number(const struct plab_rx_vm *vm, uint32_t address
 }
 
 static inline void prefetch_item(const struct plab_rx_vm *vm, uint32_t address) {
-    if (vm->dataset != NULL) {
-        __builtin_prefetch(vm->dataset + item_number(vm, address) * PLAB_RX_ITEM_BYTES);
+    uint64_t number = item_number(vm, address);
+    if (number < vm->dataset_items) {
+        __builtin_prefetch(vm->dataset + number * PLAB_RX_ITEM_BYTES);
     }
 }
 
 static inline void mix_item(struct plab_rx_vm *vm, uint32_t address) {
     uint64_t item[PLAB_RX_ITEM_WORDS];
     uint64_t number = item_number(vm, address);
-    if (vm->dataset != NULL) {
+    if (number < vm->dataset_items) {
         memcpy(item, vm->dataset + number * PLAB_RX_ITEM_BYTES, sizeof item);
     } else {
-        plab_rx_dataset_item(vm->cache, number, item);
+        vm->cache->items(vm->cache, &number, 1, (uint8_t *)item);
     }
     for (int i = 0; i < PLAB_RX_ITEM_WORDS; i++) {
         vm->machine.r[i] ^= item[i];
@@ -343,9 +345,10 @@ void plab_rx_vm_destroy(struct plab_rx_vm **vm) {
 }
 
 void plab_rx_vm_set_seed(struct plab_rx_vm *vm, const struct plab_rx_cache *cache,
-                         const uint8_t *dataset) {
+                         const uint8_t *dataset, uint64_t dataset_items) {
     vm->cache = cache;
     vm->dataset = dataset;
+    vm->dataset_items = dataset_items;
 }
 
 void plab_rx_commitment(const uint8_t *input, size_t input_len, const uint8_t hash[PLAB_HASH_BYTES],

@@ -147,7 +147,7 @@ static enum plab_status check_hash(struct run *run, const struct known_hash *kno
         return plab_fail(run->err, status, "self-test of %s: no memory for it", known->name);
     }
     plab_hasher_set_height(hasher, known->height);
-    plab_hasher_set_seed(hasher, cache, NULL);
+    plab_hasher_set_seed(hasher, cache, NULL, 0);
     plab_hasher_hash(hasher, input, len, hash);
     plab_hasher_destroy(&hasher);
     plab_algo_pow_value(algo, input, len, hash, value);

@@ -39,11 +39,11 @@ void plab_rx_fixture_set_key(struct plab_rx_fixture *fixture, const uint8_t *key
 }
 
 void plab_rx_fixture_hash(struct plab_rx_fixture *fixture, const struct plab_rx_params *params,
-                          const uint8_t *dataset, const uint8_t *input, size_t input_len,
-                          uint8_t out[PLAB_HASH_BYTES]) {
+                          const uint8_t *dataset, uint64_t dataset_items, const uint8_t *input,
+                          size_t input_len, uint8_t out[PLAB_HASH_BYTES]) {
     struct plab_rx_vm *vm;
     CHECK(plab_rx_vm_create(&vm, params, &fixture->kernels, fixture->scratchpad) == PLAB_OK);
-    plab_rx_vm_set_seed(vm, fixture->cache, dataset);
+    plab_rx_vm_set_seed(vm, fixture->cache, dataset, dataset_items);
     plab_rx_vm_hash(vm, input, input_len, out);
     plab_rx_vm_destroy(&vm);
 }

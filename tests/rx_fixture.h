@@ -27,10 +27,10 @@ void plab_rx_fixture_close(struct plab_rx_fixture *fixture);
 void plab_rx_fixture_set_key(struct plab_rx_fixture *fixture, const uint8_t *key, size_t key_len);
 
 /* A hash by a fresh machine with `params` (which may differ from the fixture's, if the cache is the
- * same), over `dataset` or in light mode if it is NULL. */
+ * same), over the first `dataset_items` items in `dataset` (0: light mode). */
 void plab_rx_fixture_hash(struct plab_rx_fixture *fixture, const struct plab_rx_params *params,
-                          const uint8_t *dataset, const uint8_t *input, size_t input_len,
-                          uint8_t out[PLAB_HASH_BYTES]);
+                          const uint8_t *dataset, uint64_t dataset_items, const uint8_t *input,
+                          size_t input_len, uint8_t out[PLAB_HASH_BYTES]);
 
 /* True if PLAB_TEST_QUICK=1 asks for a small part of the heavy tests (for emulators); says so. */
 bool plab_test_quick(const char *what_is_left_out);

@@ -102,12 +102,12 @@ TEST(hasher, randomx_in_light_mode) {
     CHECK(plab_rx_cache_build(cache, (const uint8_t *)key, strlen(key), NULL, NULL) == PLAB_OK);
 
     struct plab_hasher *hasher = create("rx/0", pad);
-    plab_hasher_set_seed(hasher, cache, NULL);
+    plab_hasher_set_seed(hasher, cache, NULL, 0);
     check_hash(hasher, text, "300a0adb47603dedb42228ccb2b211104f4da45af709cd7547cd049e9489c969");
     plab_hasher_destroy(&hasher);
 
     hasher = create("rx/2", pad);
-    plab_hasher_set_seed(hasher, cache, NULL);
+    plab_hasher_set_seed(hasher, cache, NULL, 0);
     check_hash(hasher, text, "9e2c772c12fd48f93c14c97fdc89d556264d9100597023f44d9163e279012ecf");
     plab_hasher_destroy(&hasher);
     plab_rx_cache_destroy(&cache);

@@ -178,7 +178,7 @@ static void miner_start(struct miner *miner, const struct pool_lab *lab,
         CHECK(plab_rx_cache_create(&miner->cache, algo->rx, &lab->kernels, miner->cache_memory) ==
               PLAB_OK);
         CHECK(plab_rx_cache_build(miner->cache, job->seed_hash, 32, NULL, NULL) == PLAB_OK);
-        plab_hasher_set_seed(miner->hasher, miner->cache, NULL);
+        plab_hasher_set_seed(miner->hasher, miner->cache, NULL, 0);
     }
     plab_hasher_set_height(miner->hasher, job->height);
     CHECK(plab_hasher_check(miner->hasher, job->blob_len, NULL) == PLAB_OK);

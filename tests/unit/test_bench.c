@@ -277,7 +277,7 @@ static uint64_t commitments_of_two(void) {
     CHECK(plab_rx_cache_create(&cache, mini_rx_commitment.rx, &kernels, memory) == PLAB_OK);
     CHECK(plab_rx_cache_build(cache, key, sizeof key, NULL, NULL) == PLAB_OK);
     CHECK(plab_hasher_create(&hasher, &mini_rx_commitment, &kernels, scratchpad) == PLAB_OK);
-    plab_hasher_set_seed(hasher, cache, NULL);
+    plab_hasher_set_seed(hasher, cache, NULL, 0);
     for (uint8_t nonce = 0; nonce < 2; nonce++) {
         blob[PLAB_NONCE_OFFSET] = nonce;
         plab_hasher_hash(hasher, blob, sizeof blob, hash);

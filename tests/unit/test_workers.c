@@ -202,7 +202,7 @@ static void close_checker(struct checker *c) {
 /* Uses the job's seed, in light mode. */
 static void set_checker_seed(struct checker *c, const struct plab_job *job) {
     CHECK(plab_rx_cache_build(c->cache, job->seed, sizeof job->seed, NULL, NULL) == PLAB_OK);
-    plab_hasher_set_seed(c->hasher, c->cache, NULL);
+    plab_hasher_set_seed(c->hasher, c->cache, NULL, 0);
 }
 
 static void check_share(struct checker *c, const struct plab_job *job,
