@@ -3,11 +3,12 @@
  * A checksum over many hashes that doesn't depend on their order, so that it is the same for any
  * number of threads, any kernels, any page size and any RandomX mode.
  *
- * The work is fixed: a blob of PLAB_BENCH_BLOB_BYTES zero bytes with a 32-bit little-endian nonce
- * at PLAB_NONCE_OFFSET; RandomX uses a key of 32 zero bytes, cn/r the height PLAB_BENCH_HEIGHT. The
- * sum of nonces 0 .. N-1 is the XOR of LE64(bytes 24..31) of their PoW values (rx/2: commitments).
- * For rx/0 and rx/2 these are the sums that XMRig's offline benchmark publishes for several
- * threads. Source: xmrig@b2ca72480c58:src/backend/common/benchmark/BenchState_test.h.
+ * The work is fixed: a blob of plab_bench_blob_bytes() zero bytes with a 32-bit little-endian nonce
+ * at the algorithm's offset; RandomX uses a key of 32 zero bytes, cn/r the height
+ * PLAB_BENCH_HEIGHT. The sum of nonces 0 .. N-1 is the XOR of LE64(bytes 24..31) of their PoW
+ * values (rx/2: commitments). For rx/0 and rx/2 these are the sums that XMRig's offline benchmark
+ * publishes for several threads. Source:
+ * xmrig@b2ca72480c58:src/backend/common/benchmark/BenchState_test.h.
  *
  * Each accumulator belongs to one thread; merged, they know the sum of every prefix of the nonces
  * that ends at one of their bounds.
@@ -23,6 +24,7 @@
 #include "pow/algo.h"
 
 #define PLAB_BENCH_BLOB_BYTES 112
+#define PLAB_BENCH_BLOB_MAX (PLAB_NONCE_OFFSET_MAX + PLAB_NONCE_BYTES)
 #define PLAB_BENCH_SEED_BYTES 32
 #define PLAB_BENCH_HEIGHT UINT64_C(1806260)
 
@@ -36,6 +38,12 @@ struct plab_checksum {
     uint64_t part[PLAB_CHECKSUM_BOUNDS_MAX + 1];
     uint64_t hashes[PLAB_CHECKSUM_BOUNDS_MAX + 1];
 };
+
+/* PLAB_BENCH_BLOB_BYTES, or what it takes to end with the nonce if that lies behind them. */
+static inline size_t plab_bench_blob_bytes(const struct plab_algo *algo) {
+    size_t least = algo->nonce_offset + PLAB_NONCE_BYTES;
+    return least > PLAB_BENCH_BLOB_BYTES ? least : PLAB_BENCH_BLOB_BYTES;
+}
 
 /* Empties it and gives it one bound for each known sum. */
 void plab_checksum_init(struct plab_checksum *checksum, const struct plab_bench_sum *sums,

@@ -16,6 +16,7 @@ enum plab_status plab_bench_worker_create(struct plab_bench_worker *worker,
                                           struct plab_error *err) {
     worker->shared = shared;
     worker->algo = config->algo;
+    worker->blob_len = plab_bench_blob_bytes(config->algo);
     worker->slot = *slot;
     worker->checksum = shared->empty;
     worker->pieces = calloc(config->samples, sizeof *worker->pieces);
@@ -47,15 +48,15 @@ enum plab_status plab_bench_worker_seed(struct plab_bench_worker *worker,
         plab_hasher_set_seed(worker->hasher, seed->cache, seed->dataset, seed->dataset_items);
     }
     plab_hasher_set_height(worker->hasher, PLAB_BENCH_HEIGHT);
-    return plab_hasher_check(worker->hasher, sizeof worker->blob, err);
+    return plab_hasher_check(worker->hasher, worker->blob_len, err);
 }
 
 static void hash_nonce(struct plab_bench_worker *worker, uint32_t nonce,
                        uint8_t pow_value[PLAB_HASH_BYTES]) {
     uint8_t hash[PLAB_HASH_BYTES];
-    plab_store32_le(worker->blob + PLAB_NONCE_OFFSET, nonce);
-    plab_hasher_hash(worker->hasher, worker->blob, sizeof worker->blob, hash);
-    plab_algo_pow_value(worker->algo, worker->blob, sizeof worker->blob, hash, pow_value);
+    plab_store32_le(worker->blob + worker->algo->nonce_offset, nonce);
+    plab_hasher_hash(worker->hasher, worker->blob, worker->blob_len, hash);
+    plab_algo_pow_value(worker->algo, worker->blob, worker->blob_len, hash, pow_value);
 }
 
 static bool cancelled(const struct plab_bench_worker *worker) {

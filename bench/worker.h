@@ -54,7 +54,8 @@ struct plab_bench_worker {
     struct plab_hasher *hasher;
     struct plab_bench_piece *pieces; /* owned, shared->samples of them */
     struct plab_checksum checksum;
-    uint8_t blob[PLAB_BENCH_BLOB_BYTES];
+    uint8_t blob[PLAB_BENCH_BLOB_MAX];
+    size_t blob_len;
 };
 
 /* Allocates what the thread needs, on its NUMA node. `worker` is zeroed; destroy it also after an

@@ -136,7 +136,7 @@ static void hash_nonce(struct plab_worker *worker, const struct plab_job *job, u
                        uint32_t nonce) {
     struct plab_workers *workers = worker->owner;
     struct plab_share share = {.cookie = job->cookie, .nonce = nonce, .worker = worker->index};
-    plab_store32_le(blob + PLAB_NONCE_OFFSET, nonce);
+    plab_store32_le(blob + job->algo->nonce_offset, nonce);
     plab_hasher_hash(worker->hasher, blob, job->blob_len, share.hash);
     plab_algo_pow_value(job->algo, blob, job->blob_len, share.hash, share.pow_value);
     /* Relaxed: a counter that only this thread writes and others read for statistics. */
@@ -185,7 +185,7 @@ static void hash_job(struct plab_worker *worker, struct plab_snapshot *snapshot)
     memcpy(blob, job->blob, job->blob_len);
     uint32_t first = job->first_nonce;
     if (job->nicehash) {
-        first |= plab_load32_le(blob + PLAB_NONCE_OFFSET) & UINT32_C(0xFF000000);
+        first |= plab_load32_le(blob + job->algo->nonce_offset) & UINT32_C(0xFF000000);
     }
     while (job_is_current(worker)) {
         /* Relaxed: it only has to give each nonce to one worker. */

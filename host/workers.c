@@ -78,7 +78,7 @@ static void cancel_build(struct plab_workers *workers) {
 /* ---- jobs ---- */
 
 static enum plab_status check_job(const struct plab_job *job, struct plab_error *err) {
-    size_t least = PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES;
+    size_t least = job->algo->nonce_offset + PLAB_NONCE_BYTES;
     if (job->algo->min_input_bytes > least) {
         least = job->algo->min_input_bytes;
     }

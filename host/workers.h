@@ -26,11 +26,11 @@
 struct plab_job {
     const struct plab_algo *algo; /* borrowed as long as the workers live */
     uint8_t blob[PLAB_BLOB_MAX_BYTES];
-    size_t blob_len; /* at least PLAB_NONCE_OFFSET + PLAB_NONCE_BYTES */
+    size_t blob_len; /* at least algo->nonce_offset + PLAB_NONCE_BYTES */
     uint64_t target; /* share: LE64(pow value bytes 24..31) < target; UINT64_MAX: every hash */
     uint64_t height; /* cn/r */
     uint8_t seed[PLAB_SEED_BYTES]; /* RandomX */
-    bool nicehash;        /* the top nonce byte (blob[42]) belongs to the pool and is kept */
+    bool nicehash;        /* the nonce's top byte (blob[42]) belongs to the pool and is kept */
     uint32_t first_nonce; /* counter starts here (without the pool's byte) and ends at its top */
     uint64_t cookie;      /* the owner's; comes back with each share */
 };

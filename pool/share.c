@@ -152,7 +152,7 @@ static enum plab_verdict judge_claim(struct plab_session *session,
         return PLAB_VERDICT_LOW;
     }
     memcpy(blob, (*job)->blob, (*job)->blob_len);
-    memcpy(blob + PLAB_NONCE_OFFSET, submit->nonce, PLAB_NONCE_BYTES);
+    memcpy(blob + algo->nonce_offset, submit->nonce, PLAB_NONCE_BYTES);
     return commitment_holds(algo, blob, (*job)->blob_len, submit) ? PLAB_VERDICT_ACCEPTED
                                                                   : PLAB_VERDICT_INVALID;
 }

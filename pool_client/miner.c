@@ -111,7 +111,7 @@ static enum plab_status translate(struct miner *miner, const struct plab_client_
     memcpy(out->seed, job->seed_hash, sizeof out->seed);
     /* A nonce that isn't zero means that the pool shares the nonce space out, as XMRig has it. */
     out->nicehash = (from->extensions & PLAB_EXT_NICEHASH) != 0 ||
-                    plab_load32_le(job->blob + PLAB_NONCE_OFFSET) != 0;
+                    plab_load32_le(job->blob + out->algo->nonce_offset) != 0;
     return PLAB_OK;
 }
 

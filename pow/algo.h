@@ -17,8 +17,10 @@
 /* Largest hashing blob a hasher takes: pools stay under 408 bytes; this leaves room for tests. */
 #define PLAB_INPUT_MAX_BYTES 4096
 
-/* Byte offset and size of the nonce in a Monero-style hashing blob. */
+/* Byte offset and size of the nonce in a Monero-style hashing blob; PLAB_NONCE_OFFSET_MAX is the
+ * largest offset of any algorithm. */
 #define PLAB_NONCE_OFFSET 39
+#define PLAB_NONCE_OFFSET_MAX 147
 #define PLAB_NONCE_BYTES 4
 
 /* Longest RandomX key (seed): longer ones would be cut by the superscalar generator, so they are
@@ -39,6 +41,7 @@ struct plab_algo {
     enum plab_family family;
     size_t scratchpad_bytes;  /* per hash in flight */
     uint32_t min_input_bytes; /* shorter input is an error (cn/1: 43) */
+    uint32_t nonce_offset;    /* in the blob: PLAB_NONCE_OFFSET, but for rx/yada */
     bool needs_height;        /* cn/r: the program depends on the block height */
     bool needs_seed;          /* RandomX: cache and dataset depend on a key */
     bool has_commitment;      /* rx/2: the value compared with the target is the commitment */

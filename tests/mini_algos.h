@@ -27,6 +27,7 @@ static const struct plab_algo mini_cn PLAB_UNUSED = {
     .name = "mini-cn",
     .family = PLAB_FAMILY_CRYPTONIGHT,
     .scratchpad_bytes = 0x4000,
+    .nonce_offset = PLAB_NONCE_OFFSET,
     .cn = &mini_cn_params,
 };
 
@@ -41,7 +42,7 @@ static const struct plab_algo mini_cn PLAB_UNUSED = {
 #define MINI_RX(rx_params)                                                           \
     {                                                                                \
         .name = "mini-rx", .family = PLAB_FAMILY_RANDOMX, .scratchpad_bytes = 16384, \
-        .needs_seed = true, .rx = &(rx_params)                                       \
+        .nonce_offset = PLAB_NONCE_OFFSET, .needs_seed = true, .rx = &(rx_params)    \
     }
 
 static const struct plab_rx_params mini_rx_params PLAB_UNUSED = MINI_RX_PARAMS(UINT64_C(1) << 18);
@@ -52,6 +53,7 @@ static const struct plab_algo mini_rx_commitment PLAB_UNUSED = {
     .name = "mini-rx-commitment",
     .family = PLAB_FAMILY_RANDOMX,
     .scratchpad_bytes = 16384,
+    .nonce_offset = PLAB_NONCE_OFFSET,
     .needs_seed = true,
     .has_commitment = true,
     .rx = &mini_rx_params,
