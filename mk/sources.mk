@@ -44,4 +44,3 @@ $(B)/%.o: %.c $(FLAGS_STAMP)
 	  $(DEFS) -MMD -MP -c -o $@ $<
 
 DEP_FILES = $(CORE_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(B)/cli/main.d $(TEST_DEPS)
--include $(DEP_FILES)
