@@ -5,13 +5,20 @@
 #include "arch/x86/kernels_x86.h"
 #define AESNI(kernel) \
     {"aesni", PLAB_CPU_SSE41 | PLAB_CPU_AES, (plab_any_fn *)plab_##kernel##_aesni},
+#define AVX2(kernel) {"avx2", PLAB_CPU_AVX2 | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_avx2},
+#define AVX512(kernel) \
+    {"avx512", PLAB_CPU_AVX512 | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_avx512},
 #define CE(kernel)
 #elif defined(__aarch64__)
 #include "arch/arm/kernels_arm.h"
 #define AESNI(kernel)
+#define AVX2(kernel)
+#define AVX512(kernel)
 #define CE(kernel) {"ce", PLAB_CPU_NEON | PLAB_CPU_AES, (plab_any_fn *)plab_##kernel##_ce},
 #else
 #define AESNI(kernel)
+#define AVX2(kernel)
+#define AVX512(kernel)
 #define CE(kernel)
 #endif
 
@@ -33,7 +40,7 @@ CANDIDATES(rx_hash_1r, AESNI(rx_hash_1r) CE(rx_hash_1r));
 CANDIDATES(rx_mix_v2, AESNI(rx_mix_v2) CE(rx_mix_v2));
 CANDIDATES(rx_turn_1r, );
 CANDIDATES(rx_items_make, );
-CANDIDATES(argon2_block, );
+CANDIDATES(argon2_fill, AVX2(argon2_fill) AVX512(argon2_fill));
 
 static const struct plab_candidate *const candidates[PLAB_KERNEL_COUNT] = {
 #define KERNEL_CANDIDATES(kernel, type) [PLAB_KERNEL_##kernel] = kernel##_candidates,

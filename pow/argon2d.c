@@ -9,7 +9,6 @@
 
 #define VERSION 0x13
 #define TYPE_D 0
-#define SLICES 4
 #define CANCEL_EVERY_BLOCKS 512
 
 /* BLAKE2b's G with the additions of RFC 9106 section 3.6: a + b + 2 * low32(a) * low32(b). */
@@ -48,8 +47,8 @@ static inline void permute(uint64_t *base, size_t stride) {
     }
 }
 
-void plab_argon2_block_c(const uint64_t prev[128], const uint64_t ref[128], uint64_t next[128],
-                         int with_xor) {
+/* next = G(prev, ref), xored onto the old content if wanted. */
+static void make_block(const uint64_t *prev, const uint64_t *ref, uint64_t *next, bool with_xor) {
     uint64_t r[PLAB_ARGON2_BLOCK_WORDS], z[PLAB_ARGON2_BLOCK_WORDS];
     for (size_t i = 0; i < PLAB_ARGON2_BLOCK_WORDS; i++) {
         r[i] = z[i] = prev[i] ^ ref[i];
@@ -62,6 +61,14 @@ void plab_argon2_block_c(const uint64_t prev[128], const uint64_t ref[128], uint
     }
     for (size_t i = 0; i < PLAB_ARGON2_BLOCK_WORDS; i++) {
         next[i] = r[i] ^ z[i] ^ (with_xor ? next[i] : 0);
+    }
+}
+
+void plab_argon2_fill_c(const struct plab_argon2_run *run) {
+    for (uint32_t block = run->first; block < run->end; block++) {
+        const uint64_t *prev = plab_argon2_prev(run, block);
+        make_block(prev, plab_argon2_reference(run, block, prev[0]), plab_argon2_next(run, block),
+                   run->pass > 0);
     }
 }
 
@@ -115,78 +122,38 @@ static void first_block(const uint8_t h0[PLAB_ARGON2_H0_BYTES], uint32_t index, 
     memcpy(out + at, v, sizeof v);
 }
 
-/* Where in the run of filling a block is. */
-struct position {
-    uint32_t pass, slice, lane, index; /* index: within the lane's segment */
-};
-
-struct fill {
-    const struct plab_argon2d_params *params;
-    plab_argon2_block_fn *block;
-    uint64_t *memory;
-    uint32_t lane_blocks, segment_blocks;
-};
-
-static uint64_t *block_at(const struct fill *fill, uint32_t lane, uint32_t index) {
-    return fill->memory + (size_t)(lane * fill->lane_blocks + index) * PLAB_ARGON2_BLOCK_WORDS;
-}
-
-/* Number of blocks that may be referred to. Source: RFC 9106 section 3.4.2, the set W. */
-static uint32_t reference_area(const struct fill *fill, const struct position *at, bool same_lane) {
-    uint32_t finished =
-        at->pass == 0 ? at->slice * fill->segment_blocks : fill->lane_blocks - fill->segment_blocks;
-    if (same_lane) {
-        return finished + at->index - 1;
-    }
-    return finished - (at->index == 0);
-}
-
-/* The block that the random word `j` refers to. */
-static const uint64_t *reference(const struct fill *fill, const struct position *at, uint64_t j) {
-    uint32_t lane = (uint32_t)(j >> 32) % fill->params->lanes;
-    if (at->pass == 0 && at->slice == 0) {
-        lane = at->lane;
-    }
-    uint32_t area = reference_area(fill, at, lane == at->lane);
-    uint64_t j1 = (uint32_t)j;
-    uint64_t x = (j1 * j1) >> 32;
-    uint32_t relative = area - 1 - (uint32_t)((area * x) >> 32);
-    uint32_t start = at->pass == 0 ? 0 : (at->slice + 1) % SLICES * fill->segment_blocks;
-    return block_at(fill, lane, (start + relative) % fill->lane_blocks);
-}
-
-/* One segment: a lane's part of a slice. Returns false if cancelled. */
-static bool fill_segment(const struct fill *fill, struct position at, const atomic_bool *cancel) {
-    bool first = at.pass == 0 && at.slice == 0;
-    for (at.index = first ? 2 : 0; at.index < fill->segment_blocks; at.index++) {
-        if (at.index % CANCEL_EVERY_BLOCKS == 0 && cancel != NULL && atomic_load(cancel)) {
+/* Fills the segment of run->pass, slice and lane, piece by piece. Returns false if cancelled. */
+static bool fill_segment(struct plab_argon2_run *run, plab_argon2_fill_fn *fill,
+                         const atomic_bool *cancel) {
+    uint32_t segment_blocks = plab_argon2_segment_blocks(run);
+    uint32_t first = run->pass == 0 && run->slice == 0 ? 2 : 0;
+    for (run->first = first; run->first < segment_blocks; run->first = run->end) {
+        if (cancel != NULL && atomic_load(cancel)) {
             return false;
         }
-        uint32_t index = at.slice * fill->segment_blocks + at.index;
-        uint32_t prev_index = (index == 0 ? fill->lane_blocks : index) - 1;
-        const uint64_t *prev = block_at(fill, at.lane, prev_index);
-        const uint64_t *ref = reference(fill, &at, prev[0]);
-        fill->block(prev, ref, block_at(fill, at.lane, index), at.pass > 0);
+        uint32_t left = segment_blocks - run->first;
+        run->end = run->first + (left < CANCEL_EVERY_BLOCKS ? left : CANCEL_EVERY_BLOCKS);
+        fill(run);
     }
     return true;
 }
 
 bool plab_argon2d_fill(const struct plab_argon2d_params *params,
-                       const uint8_t h0[PLAB_ARGON2_H0_BYTES], plab_argon2_block_fn *block,
+                       const uint8_t h0[PLAB_ARGON2_H0_BYTES], plab_argon2_fill_fn *fill,
                        uint64_t *memory, const atomic_bool *cancel) {
-    assert(params->memory_kib % (SLICES * params->lanes) == 0 &&
-           params->memory_kib >= 2 * SLICES * params->lanes);
-    struct fill fill = {params, block, memory, params->memory_kib / params->lanes,
-                        params->memory_kib / params->lanes / SLICES};
+    assert(params->memory_kib % (PLAB_ARGON2_SLICES * params->lanes) == 0 &&
+           params->memory_kib >= 2 * PLAB_ARGON2_SLICES * params->lanes);
+    struct plab_argon2_run run = {.memory = memory,
+                                  .lanes = params->lanes,
+                                  .lane_blocks = params->memory_kib / params->lanes};
     for (uint32_t lane = 0; lane < params->lanes; lane++) {
-        first_block(h0, 0, lane, block_at(&fill, lane, 0));
-        first_block(h0, 1, lane, block_at(&fill, lane, 1));
+        first_block(h0, 0, lane, plab_argon2_at(&run, lane, 0));
+        first_block(h0, 1, lane, plab_argon2_at(&run, lane, 1));
     }
-    struct position at = {0};
-    for (at.pass = 0; at.pass < params->passes; at.pass++) {
-        for (at.slice = 0; at.slice < SLICES; at.slice++) {
-            for (at.lane = 0; at.lane < params->lanes; at.lane++) {
-                if (!fill_segment(&fill, at, cancel)) {
+    for (run.pass = 0; run.pass < params->passes; run.pass++) {
+        for (run.slice = 0; run.slice < PLAB_ARGON2_SLICES; run.slice++) {
+            for (run.lane = 0; run.lane < params->lanes; run.lane++) {
+                if (!fill_segment(&run, fill, cancel)) {
                     return false;
                 }
             }

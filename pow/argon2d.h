@@ -9,10 +9,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "pow/kernel.h"
+#include "pow/argon2_run.h"
 
 #define PLAB_ARGON2_BLOCK_BYTES 1024
-#define PLAB_ARGON2_BLOCK_WORDS 128
 #define PLAB_ARGON2_H0_BYTES 64
 
 struct plab_argon2d_params {
@@ -30,7 +29,7 @@ void plab_argon2d_h0(const struct plab_argon2d_params *params, const uint8_t *pa
  * lanes blocks. Looks at `*cancel` (may be NULL) every few hundred blocks and returns false, with
  * the memory half done, once it is true; else returns true. */
 bool plab_argon2d_fill(const struct plab_argon2d_params *params,
-                       const uint8_t h0[PLAB_ARGON2_H0_BYTES], plab_argon2_block_fn *block,
+                       const uint8_t h0[PLAB_ARGON2_H0_BYTES], plab_argon2_fill_fn *fill,
                        uint64_t *memory, const atomic_bool *cancel);
 
 #endif

@@ -78,11 +78,20 @@ typedef void plab_rx_turn_1r_fn(struct plab_rx_turn *turns, unsigned count, size
  * 16); e is not changed. Source: RandomX v2 design, "AES mix of F and E". */
 typedef void plab_rx_mix_v2_fn(uint8_t f[64], const uint8_t e[64]);
 
-/* Argon2's compression of two 1024-byte blocks (aligned): next = G(prev, ref), xored onto the old
- * `next` when `with_xor` is not 0. `next` may be neither `prev` nor `ref`.
- * Source: RFC 9106 section 3.5. */
-typedef void plab_argon2_block_fn(const uint64_t prev[128], const uint64_t ref[128],
-                                  uint64_t next[128], int with_xor);
+/* Consecutive blocks of one segment (a lane's part of a slice) of Argon2d's memory. */
+struct plab_argon2_run {
+    uint64_t *memory;     /* aligned: lanes * lane_blocks blocks of 1024 bytes */
+    uint32_t lanes;       /* at least 1 */
+    uint32_t lane_blocks; /* a multiple of 4, at least 8 */
+    uint32_t pass, slice, lane;
+    uint32_t first, end; /* blocks of the segment to fill: first .. end - 1, at least one; in the
+                          * very first segment of a lane not blocks 0 and 1 */
+};
+
+/* Fills a run: each block becomes G(the one before it, the one that this refers to), in passes
+ * after the first xored onto its old content. pow/argon2_run.h says which blocks these are.
+ * Source: RFC 9106 sections 3.4 and 3.5. */
+typedef void plab_argon2_fill_fn(const struct plab_argon2_run *run);
 
 /* Computes the dataset items numbers[0 .. count - 1] from a cache into `out` (count * 64 bytes,
  * 8-byte aligned). Source: [RXSPEC] section 7.3. */
@@ -111,7 +120,7 @@ typedef plab_rx_items_fn *plab_rx_items_make_fn(const struct plab_rx_ss_program 
     X(rx_turn_1r, plab_rx_turn_1r_fn)       \
     X(rx_mix_v2, plab_rx_mix_v2_fn)         \
     X(rx_items_make, plab_rx_items_make_fn) \
-    X(argon2_block, plab_argon2_block_fn)
+    X(argon2_fill, plab_argon2_fill_fn)
 
 enum plab_kernel_id {
 #define PLAB_KERNEL_ENUM(kernel, type) PLAB_KERNEL_##kernel,

@@ -78,7 +78,7 @@ enum plab_status plab_rx_cache_build(struct plab_rx_cache *cache, const uint8_t 
     uint8_t h0[PLAB_ARGON2_H0_BYTES];
     plab_argon2d_h0(&argon, key, key_len, (const uint8_t *)params->argon_salt,
                     strlen(params->argon_salt), h0);
-    if (!plab_argon2d_fill(&argon, h0, cache->kernels.argon2_block, cache->memory, cancel)) {
+    if (!plab_argon2d_fill(&argon, h0, cache->kernels.argon2_fill, cache->memory, cancel)) {
         return plab_fail(err, PLAB_E_INTERRUPTED, "building the RandomX cache was cancelled");
     }
     generate_programs(cache, key, key_len);

@@ -14,7 +14,7 @@ void plab_rx_test_kernels(struct plab_kernels *out) {
                                  .rx_turn_1r = plab_rx_turn_1r_c,
                                  .rx_mix_v2 = plab_rx_mix_v2_c,
                                  .rx_items_make = plab_rx_items_make_c,
-                                 .argon2_block = plab_argon2_block_c};
+                                 .argon2_fill = plab_argon2_fill_c};
 }
 
 void plab_rx_fixture_open(struct plab_rx_fixture *fixture, const struct plab_rx_params *params) {

@@ -15,5 +15,7 @@ plab_rx_fill_1r_fn plab_rx_fill_1r_aesni;
 plab_rx_fill_4r_fn plab_rx_fill_4r_aesni;
 plab_rx_hash_1r_fn plab_rx_hash_1r_aesni;
 plab_rx_mix_v2_fn plab_rx_mix_v2_aesni;
+plab_argon2_fill_fn plab_argon2_fill_avx2;
+plab_argon2_fill_fn plab_argon2_fill_avx512;
 
 #endif

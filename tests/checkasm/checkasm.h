@@ -32,13 +32,14 @@ enum ck_use {
 
 struct ck_buffer {
     const char *name;
-    size_t bytes; /* a multiple of `align`, at most CK_BYTES_MAX in a check */
+    size_t bytes; /* a multiple of `align`, at most CK_ARENA_BYTES in a check */
     size_t align; /* 1 .. 64, what the kernel's contract promises and not a byte more */
     enum ck_use use;
 };
 
 #define CK_BUFFERS_MAX 3
-#define CK_BYTES_MAX 8192
+#define CK_ARENA_BYTES 32768
+#define CK_BYTES_MAX 8192 /* what most kernels stay below */
 
 /* One call: which buffers, where they are now, and the arguments that are not buffers. */
 struct ck_call {
@@ -48,7 +49,7 @@ struct ck_call {
     uint32_t iterations, mask;       /* CryptoNight loops */
     uint64_t tweak;                  /* cn_loop_v1 */
     struct plab_cnr_program program; /* cn_loop_r */
-    int with_xor;                    /* argon2_block */
+    struct plab_argon2_run run;      /* argon2_fill; its memory is buffer 0 */
 };
 
 struct ck_kernel {
@@ -67,7 +68,7 @@ const struct ck_kernel *ck_kernel(enum plab_kernel_id id);
 extern const struct ck_kernel ck_cn_explode, ck_cn_implode, ck_cn_loop_v0, ck_cn_loop_v1,
     ck_cn_loop_v2, ck_cn_loop_r;
 extern const struct ck_kernel ck_keccak_f1600, ck_rx_fill_1r, ck_rx_fill_4r, ck_rx_hash_1r,
-    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_argon2_block;
+    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_argon2_fill;
 
 /* ---- engine ---- */
 
@@ -99,7 +100,7 @@ enum ck_place {
 
 const char *ck_place_name(enum ck_place place);
 
-/* Memory for one buffer of up to CK_BYTES_MAX bytes, between two pages without access. */
+/* Memory for one buffer of up to CK_ARENA_BYTES bytes, between two pages without access. */
 struct ck_arena {
     uint8_t *data;
     size_t data_bytes;

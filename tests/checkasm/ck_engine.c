@@ -135,7 +135,7 @@ static bool check_round(struct check *c) {
 }
 
 static uint8_t *allocate(void) {
-    uint8_t *p = malloc(CK_BYTES_MAX);
+    uint8_t *p = malloc(CK_ARENA_BYTES);
     if (p == NULL) {
         perror("checkasm");
         exit(2);

@@ -20,7 +20,7 @@ static size_t page_bytes(void) {
 
 void ck_arena_init(struct ck_arena *arena) {
     size_t page = page_bytes();
-    size_t need = CK_BYTES_MAX + 2 * CANARY_BYTES + SHIFT_MAX;
+    size_t need = CK_ARENA_BYTES + 2 * CANARY_BYTES + SHIFT_MAX;
     arena->data_bytes = (need + page - 1) / page * page;
     uint8_t *map =
         mmap(NULL, arena->data_bytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -48,7 +48,7 @@ const char *ck_place_name(enum ck_place place) {
 
 uint8_t *ck_arena_place(struct ck_arena *arena, const struct ck_buffer *buffer, enum ck_place place,
                         struct plab_prng *rng) {
-    assert(buffer->bytes <= CK_BYTES_MAX && buffer->bytes % buffer->align == 0);
+    assert(buffer->bytes <= CK_ARENA_BYTES && buffer->bytes % buffer->align == 0);
     uint8_t *at = arena->data;
     if (place == CK_AT_END) {
         at += arena->data_bytes - buffer->bytes;

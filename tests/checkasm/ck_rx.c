@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pow/argon2_run.h"
 #include "pow/rx_cache.h"
 #include "tests/checkasm/checkasm.h"
 
@@ -133,17 +134,30 @@ static void invoke_keccak(plab_any_fn *fn, const struct ck_call *call) {
     ((plab_keccak_f1600_fn *)fn)((void *)call->at[0]);
 }
 
+#define ARGON2_BLOCK_BYTES 1024
+#define BENCH_ARGON2_BLOCKS 16384
+
+/* A random piece of a random segment. */
 static void shape_argon2(struct ck_call *call, struct plab_prng *rng, bool bench) {
-    call->count = 3;
-    call->buffer[0] = (struct ck_buffer){"prev", 1024, 64, CK_IN};
-    call->buffer[1] = (struct ck_buffer){"ref", 1024, 64, CK_IN};
-    call->buffer[2] = (struct ck_buffer){"next", 1024, 64, CK_INOUT};
-    call->with_xor = bench ? 1 : (int)plab_prng_below(rng, 2);
+    struct plab_argon2_run *run = &call->run;
+    uint32_t blocks = bench ? BENCH_ARGON2_BLOCKS : CK_ARENA_BYTES / ARGON2_BLOCK_BYTES;
+    run->lanes = 1 + (uint32_t)plab_prng_below(rng, bench ? 1 : 2);
+    run->lane_blocks = blocks / run->lanes;
+    run->pass = bench ? 1 : (uint32_t)plab_prng_below(rng, 2);
+    run->slice = (uint32_t)plab_prng_below(rng, PLAB_ARGON2_SLICES);
+    run->lane = (uint32_t)plab_prng_below(rng, run->lanes);
+    uint32_t least = run->pass == 0 && run->slice == 0 ? 2 : 0;
+    run->end = plab_argon2_segment_blocks(run);
+    run->first = bench ? 0 : least + (uint32_t)plab_prng_below(rng, run->end - least);
+    call->count = 1;
+    call->buffer[0] =
+        (struct ck_buffer){"memory", (size_t)blocks * ARGON2_BLOCK_BYTES, 64, CK_INOUT};
 }
 
 static void invoke_argon2(plab_any_fn *fn, const struct ck_call *call) {
-    const uint64_t *prev = (const void *)call->at[0], *ref = (const void *)call->at[1];
-    ((plab_argon2_block_fn *)fn)(prev, ref, (void *)call->at[2], call->with_xor);
+    struct plab_argon2_run run = call->run;
+    run.memory = (void *)call->at[0];
+    ((plab_argon2_fill_fn *)fn)(&run);
 }
 
 const struct ck_kernel ck_keccak_f1600 = {shape_keccak, NULL, invoke_keccak};
@@ -153,4 +167,4 @@ const struct ck_kernel ck_rx_hash_1r = {shape_hash, NULL, invoke_hash};
 const struct ck_kernel ck_rx_turn_1r = {shape_turn, NULL, invoke_turn};
 const struct ck_kernel ck_rx_items_make = {shape_items, NULL, invoke_items};
 const struct ck_kernel ck_rx_mix_v2 = {shape_mix, NULL, invoke_mix};
-const struct ck_kernel ck_argon2_block = {shape_argon2, NULL, invoke_argon2};
+const struct ck_kernel ck_argon2_fill = {shape_argon2, NULL, invoke_argon2};

@@ -57,7 +57,7 @@ TEST(argon2d, fill_gives_the_tag_of_rfc_9106) {
     uint64_t *memory = plab_test_alloc(32 * PLAB_ARGON2_BLOCK_BYTES);
     uint8_t h0[64], tag[32];
     rfc_h0(h0);
-    CHECK(plab_argon2d_fill(&params, h0, plab_argon2_block_c, memory, NULL));
+    CHECK(plab_argon2d_fill(&params, h0, plab_argon2_fill_c, memory, NULL));
     finish(memory, 4, 8, tag);
     CHECK_MEM(tag, want, sizeof want);
     free(memory);
@@ -69,6 +69,6 @@ TEST(argon2d, cancelled_fill_says_so) {
     uint64_t *memory = plab_test_alloc(32 * PLAB_ARGON2_BLOCK_BYTES);
     uint8_t h0[64];
     plab_argon2d_h0(&params, (const uint8_t *)"k", 1, (const uint8_t *)"RandomX\x03", 8, h0);
-    CHECK(!plab_argon2d_fill(&params, h0, plab_argon2_block_c, memory, &cancel));
+    CHECK(!plab_argon2d_fill(&params, h0, plab_argon2_fill_c, memory, &cancel));
     free(memory);
 }

@@ -164,5 +164,5 @@ TEST(dispatch, every_kernel_starts_with_a_portable_candidate) {
 
 TEST(dispatch, names) {
     CHECK_STR(plab_kernel_name(PLAB_KERNEL_keccak_f1600), "keccak_f1600");
-    CHECK_STR(plab_kernel_name(PLAB_KERNEL_argon2_block), "argon2_block");
+    CHECK_STR(plab_kernel_name(PLAB_KERNEL_argon2_fill), "argon2_fill");
 }
