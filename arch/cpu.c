@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/codemem.h"
 #include "base/suggest.h"
 
 #if defined(__x86_64__)
@@ -98,16 +99,23 @@ static struct plab_cpuid_raw read_raw(void) {
     return raw;
 }
 
+static bool machine_code_is_allowed(void) {
+    struct plab_codemem code;
+    bool allowed = plab_codemem_map(&code, 1, NULL) == PLAB_OK;
+    plab_codemem_unmap(&code);
+    return allowed;
+}
+
 uint32_t plab_cpu_detect(void) {
     struct plab_cpuid_raw raw = read_raw();
-    return plab_cpu_from_raw(&raw);
+    return plab_cpu_from_raw(&raw) | when(machine_code_is_allowed(), PLAB_CPU_JIT);
 }
 
 uint32_t plab_cpu_offered(void) {
     struct plab_cpuid_raw raw = read_raw();
     raw.leaf1_ecx |= LEAF1_ECX_OSXSAVE; /* as if the system saved everything */
     raw.xcr0 = XCR0_YMM | XCR0_ZMM;
-    return plab_cpu_from_raw(&raw);
+    return plab_cpu_from_raw(&raw) | PLAB_CPU_JIT;
 }
 
 #else

@@ -22,7 +22,8 @@
     X(BMI2, "bmi2")                                                                \
     X(VAES, "vaes")                                                                \
     X(AVX512, "avx512") /* F + BW + DQ + VL, the set every 512-bit kernel needs */ \
-    X(AVX512IFMA, "avx512ifma")
+    X(AVX512IFMA, "avx512ifma")                                                    \
+    X(JIT, "jit") /* the system allows machine code made at run time */
 #elif defined(__aarch64__)
 #define PLAB_CPU_FEATURE_LIST(X)                              \
     X(NEON, "neon")                                           \
@@ -54,9 +55,9 @@ struct plab_cpuid_raw {
     uint64_t xcr0; /* 0 when OSXSAVE is not set */
 };
 
-/* Usable features of such a description: a pure function, tested with recorded dumps. AVX needs
- * OSXSAVE and XCR0[2:1] = 11b, AVX-512 XCR0[7:5] = 111b too. Returns 0 on other architectures.
- * Source: Intel SDM volume 1, sections 14.3 and 15.2. */
+/* Usable features of the processor in such a description, JIT aside: a pure function, tested with
+ * recorded dumps. AVX needs OSXSAVE and XCR0[2:1] = 11b, AVX-512 XCR0[7:5] = 111b too. Returns 0 on
+ * other architectures. Source: Intel SDM volume 1, sections 14.3 and 15.2. */
 uint32_t plab_cpu_from_raw(const struct plab_cpuid_raw *raw);
 
 /* Usable features of this machine (CPUID and XGETBV; getauxval(AT_HWCAP) on AArch64). */

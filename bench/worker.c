@@ -26,7 +26,7 @@ enum plab_status plab_bench_worker_create(struct plab_bench_worker *worker,
     enum plab_status status = plab_pages_map(&worker->scratchpad, config->algo->scratchpad_bytes,
                                              config->pages, slot->numa_node, err);
     if (status == PLAB_OK) {
-        status = plab_hasher_create(&worker->hasher, config->algo, config->kernels,
+        status = plab_hasher_create(&worker->hasher, config->algo, config->kernels, 1,
                                     worker->scratchpad.addr);
         if (status != PLAB_OK) {
             plab_fail(err, status, "not enough memory for a hasher");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "arch/dispatch.h"
 #include "cli/jsonout.h"
@@ -31,8 +32,12 @@ static const char *why_not(const struct plab_cli *cli, unsigned bit) {
     if ((plab_cpu_detect() & flag) != 0) {
         return "switched off by --cpu-mask";
     }
-    return (plab_cpu_offered() & flag) != 0 ? "the operating system doesn't save its registers"
-                                            : "this processor doesn't have it";
+    if ((plab_cpu_offered() & flag) == 0) {
+        return "this processor doesn't have it";
+    }
+    return strcmp(plab_cpu_bit_name(bit), "jit") == 0
+               ? "the operating system allows no executable memory"
+               : "the operating system doesn't save its registers";
 }
 
 /* The candidate after the chosen one, or the list's end: candidates go from worst to best. */

@@ -61,7 +61,7 @@ static enum plab_status use_algo(struct engine *engine, const struct plab_algo *
     enum plab_status status =
         plab_pages_map(&engine->scratchpad, algo->scratchpad_bytes, PLAB_PAGES_AUTO, -1, err);
     if (status == PLAB_OK) {
-        status = plab_hasher_create(&engine->hasher, algo, &engine->cli->kernels,
+        status = plab_hasher_create(&engine->hasher, algo, &engine->cli->kernels, 1,
                                     engine->scratchpad.addr);
         if (status != PLAB_OK) {
             plab_fail(err, status, "not enough memory for a hasher");

@@ -80,7 +80,7 @@ static enum plab_status make_hasher(struct plab_worker *worker, const struct pla
     plab_workers_lock(worker->owner);
     worker->scratchpad = pages;
     plab_workers_unlock(worker->owner);
-    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, pages.addr);
+    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, 1, pages.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "no memory for a hasher of %s", algo->name);
     }

@@ -332,7 +332,8 @@ static enum plab_status start_worker(struct plab_verifier *verifier, struct work
     if (status != PLAB_OK) {
         return status;
     }
-    status = plab_hasher_create(&worker->hasher, algo, &verifier->kernels, worker->scratchpad.addr);
+    status =
+        plab_hasher_create(&worker->hasher, algo, &verifier->kernels, 1, worker->scratchpad.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "no memory for the hasher of a verification thread");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pow/hasher.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +12,24 @@
 struct plab_hasher {
     const struct plab_algo *algo;
     struct plab_kernels kernels;
+    unsigned lanes;
     void *scratchpad;
     struct plab_rx_vm *vm; /* RandomX only */
+    size_t input_len;      /* of the CryptoNight input that is under way */
+    uint8_t input[PLAB_INPUT_MAX_BYTES];
     bool seed_set;
     bool height_set;
     struct plab_cnr_program program; /* cn/r only */
 };
 
+unsigned plab_hasher_lanes_max(const struct plab_algo *algo) {
+    return algo->family == PLAB_FAMILY_RANDOMX ? PLAB_RX_LANES_MAX : 1;
+}
+
 enum plab_status plab_hasher_create(struct plab_hasher **out, const struct plab_algo *algo,
-                                    const struct plab_kernels *kernels, void *scratchpad) {
+                                    const struct plab_kernels *kernels, unsigned lanes,
+                                    void *scratchpads) {
+    assert(lanes >= 1 && lanes <= plab_hasher_lanes_max(algo));
     struct plab_hasher *hasher = calloc(1, sizeof *hasher);
     *out = NULL;
     if (hasher == NULL) {
@@ -27,10 +37,11 @@ enum plab_status plab_hasher_create(struct plab_hasher **out, const struct plab_
     }
     hasher->algo = algo;
     hasher->kernels = *kernels;
-    hasher->scratchpad = scratchpad;
+    hasher->lanes = lanes;
+    hasher->scratchpad = scratchpads;
     if (algo->family == PLAB_FAMILY_RANDOMX) {
         enum plab_status status =
-            plab_rx_vm_create(&hasher->vm, algo->rx, &hasher->kernels, scratchpad);
+            plab_rx_vm_create(&hasher->vm, algo->rx, &hasher->kernels, lanes, scratchpads);
         if (status != PLAB_OK) {
             free(hasher);
             return status;
@@ -97,6 +108,29 @@ void plab_hasher_hash(struct plab_hasher *hasher, const uint8_t *input, size_t i
     } else {
         plab_cn_hash(hasher->algo->cn, &hasher->kernels, hasher->scratchpad, &hasher->program,
                      input, input_len, out);
+    }
+}
+
+void plab_hasher_start(struct plab_hasher *hasher, const struct plab_hash_input *inputs,
+                       unsigned count) {
+    assert(count >= 1 && count <= hasher->lanes);
+    if (hasher->vm != NULL) {
+        plab_rx_vm_start(hasher->vm, inputs, count);
+        return;
+    }
+    hasher->input_len = inputs[0].len;
+    memcpy(hasher->input, inputs[0].data, inputs[0].len);
+}
+
+void plab_hasher_next(struct plab_hasher *hasher, const struct plab_hash_input *inputs,
+                      uint8_t (*out)[PLAB_HASH_BYTES]) {
+    if (hasher->vm != NULL) {
+        plab_rx_vm_next(hasher->vm, inputs, out);
+        return;
+    }
+    plab_hasher_hash(hasher, hasher->input, hasher->input_len, out[0]);
+    if (inputs != NULL) {
+        plab_hasher_start(hasher, inputs, 1);
     }
 }
 

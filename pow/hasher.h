@@ -2,8 +2,9 @@
 /*
  * A hash, as a value: create a hasher for an algorithm, give it a seed or a height, hash.
  *
- * One hasher belongs to one thread. It borrows its kernels, its scratchpad and, for RandomX, a
- * cache or dataset that many hashers share. Nothing is allocated after plab_hasher_create(), and
+ * One hasher belongs to one thread. It has one or more lanes, hashes that are under way at the same
+ * time. It borrows its kernels, its scratchpads and, for RandomX, a cache or dataset that many
+ * hashers share. Nothing is allocated after plab_hasher_create(), and
  * hashing cannot fail once plab_hasher_check() said that the input is good.
  */
 #ifndef PLAB_POW_HASHER_H
@@ -15,12 +16,21 @@
 struct plab_hasher;
 struct plab_rx_cache; /* pow/randomx.h */
 
-/* Creates a hasher. Borrows `algo` and, until destroyed, `scratchpad` (64-byte aligned,
- * algo->scratchpad_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
+/* What is to be hashed; `data` is borrowed for the call. */
+struct plab_hash_input {
+    const uint8_t *data;
+    size_t len;
+};
+
+/* Lanes that a hasher of `algo` can have at most. */
+unsigned plab_hasher_lanes_max(const struct plab_algo *algo);
+
+/* Creates a hasher with `lanes` lanes. Borrows `algo` and, until destroyed, `scratchpads` (64-byte
+ * aligned, lanes * algo->scratchpad_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
 PLAB_NODISCARD enum plab_status plab_hasher_create(struct plab_hasher **out,
                                                    const struct plab_algo *algo,
                                                    const struct plab_kernels *kernels,
-                                                   void *scratchpad);
+                                                   unsigned lanes, void *scratchpads);
 
 /* Frees it and sets `*hasher` to NULL; NULL is fine. */
 void plab_hasher_destroy(struct plab_hasher **hasher);
@@ -42,6 +52,20 @@ PLAB_NODISCARD enum plab_status plab_hasher_check(const struct plab_hasher *hash
 /* One hash. The input must have passed plab_hasher_check(). */
 void plab_hasher_hash(struct plab_hasher *hasher, const uint8_t *input, size_t input_len,
                       uint8_t out[PLAB_HASH_BYTES]);
+
+/* Hashing as a pipeline, for those who always know what comes next: start(A), next(B) gives the
+ * hashes of A, next(C) those of B, next(NULL) those of C and ends it. The end of one RandomX hash
+ * and the start of the next are one pass over the scratchpad. Setting a seed or a height in between
+ * is not allowed; starting again drops what was under way, at no cost. */
+
+/* Begins with `count` (1 .. lanes) inputs, each checked; they are copied where needed. */
+void plab_hasher_start(struct plab_hasher *hasher, const struct plab_hash_input *inputs,
+                       unsigned count);
+
+/* Writes the hashes of the inputs given last to `out`, as many as there were; and begins with the
+ * same number of further `inputs`, unless they are NULL. */
+void plab_hasher_next(struct plab_hasher *hasher, const struct plab_hash_input *inputs,
+                      uint8_t (*out)[PLAB_HASH_BYTES]);
 
 /* The value that is compared with a target: for rx/2 the commitment BLAKE2b-256(input || hash),
  * for all others the hash itself. Source: [RXSPEC] v2, section "Commitment". */

@@ -15,6 +15,7 @@
 #ifndef PLAB_POW_KERNEL_H
 #define PLAB_POW_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@
 struct plab_cnr_program;
 struct plab_codemem;       /* base/codemem.h */
 struct plab_rx_cache;      /* pow/rx_cache.h */
+struct plab_rx_machine;    /* pow/rx_machine.h */
 struct plab_rx_ss_program; /* pow/rx_superscalar.h */
 
 /* What a CryptoNight main loop works on. */
@@ -105,6 +107,26 @@ typedef void plab_rx_items_fn(const struct plab_rx_cache *cache, const uint64_t 
 typedef plab_rx_items_fn *plab_rx_items_make_fn(const struct plab_rx_ss_program *program,
                                                 uint32_t programs, struct plab_codemem *code);
 
+/* The first part of one iteration of a machine's program; see pow/rx_machine.h. */
+typedef void plab_rx_step_fn(struct plab_rx_machine *machine);
+
+/* All iterations of the programs of `count` machines, with items from the whole dataset (64-byte
+ * aligned). */
+typedef void plab_rx_loop_fn(struct plab_rx_machine *machines, unsigned count,
+                             const uint8_t *dataset);
+
+/* Makes ready to run the programs loaded into `count` machines: sets the `step` of each. As with
+ * items, machine code may be written to `code`, which the caller has opened and closes before the
+ * first step; false means that it doesn't suffice. What is made is good until the next making with
+ * the same `code` or until a machine loads another program, and for these machines only. */
+typedef bool plab_rx_step_make_fn(struct plab_rx_machine *machines, unsigned count,
+                                  struct plab_codemem *code);
+
+/* The same for the whole loop, to be called with the same machines and count; NULL means that
+ * `code` doesn't suffice. */
+typedef plab_rx_loop_fn *plab_rx_loop_make_fn(struct plab_rx_machine *machines, unsigned count,
+                                              struct plab_codemem *code);
+
 /* X(kernel, function type): every kernel of the table, in the order in which they are reported. */
 #define PLAB_KERNEL_LIST(X)                 \
     X(keccak_f1600, plab_keccak_f1600_fn)   \
@@ -120,6 +142,8 @@ typedef plab_rx_items_fn *plab_rx_items_make_fn(const struct plab_rx_ss_program 
     X(rx_turn_1r, plab_rx_turn_1r_fn)       \
     X(rx_mix_v2, plab_rx_mix_v2_fn)         \
     X(rx_items_make, plab_rx_items_make_fn) \
+    X(rx_step_make, plab_rx_step_make_fn)   \
+    X(rx_loop_make, plab_rx_loop_make_fn)   \
     X(argon2_fill, plab_argon2_fill_fn)
 
 enum plab_kernel_id {

@@ -18,6 +18,7 @@
 
 struct plab_rx_cache;
 struct plab_rx_vm;
+struct plab_hash_input; /* pow/hasher.h */
 
 /* Parameters of one variant. Source: [RXSPEC] table 1.2.1; units in the names. */
 struct plab_rx_params {
@@ -67,26 +68,47 @@ PLAB_NODISCARD enum plab_status plab_rx_cache_build(struct plab_rx_cache *cache,
 void plab_rx_dataset_fill(const struct plab_rx_cache *cache, uint64_t first, uint64_t count,
                           uint8_t *out);
 
-/* Creates a virtual machine for one thread. Borrows `params` and, until destroyed, `scratchpad`
- * (64-byte aligned, params->l3_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
+/* Machines that one VM has at most: what a batch of shares is verified in. */
+#define PLAB_RX_LANES_MAX 8
+
+/* Of these, so many run in one loop over a dataset; more are taken in groups. */
+#define PLAB_RX_LOOP_LANES_MAX 4
+
+/* Creates a virtual machine for one thread, with `lanes` (1 .. PLAB_RX_LANES_MAX) machines that
+ * work in turn on as many hashes: while one waits for memory, another computes. Borrows `params`
+ * and, until destroyed, `scratchpads` (64-byte aligned, lanes * params->l3_bytes); copies
+ * `*kernels`. Where the system allows no machine code, kernels that need it are replaced by
+ * portable ones. Errors: PLAB_E_NOMEM. */
 PLAB_NODISCARD enum plab_status plab_rx_vm_create(struct plab_rx_vm **out,
                                                   const struct plab_rx_params *params,
                                                   const struct plab_kernels *kernels,
-                                                  void *scratchpad);
+                                                  unsigned lanes, void *scratchpads);
 
 /* Frees it and sets `*vm` to NULL; NULL is fine. */
 void plab_rx_vm_destroy(struct plab_rx_vm **vm);
 
-/* What to read items from: the first `dataset_items` of them from `dataset` (64-byte aligned), the
- * others from the cache, which computes each item when it is read. All of
- * plab_rx_dataset_items() is fast mode, 0 light mode (the same hashes, about ten times slower),
- * anything between a graded dataset. Both are borrowed until replaced; `cache` may be NULL if the
- * dataset is complete, `dataset` if `dataset_items` is 0. */
+/* What to read items from: the first `dataset_items` of the dataset (`dataset` is 64-byte aligned;
+ * NULL if there are none). All of them: fast mode. Others are computed from the cache when they are
+ * read: none precomputed is light mode, with the same hashes about ten times slower, and everything
+ * between is a graded dataset. Both are borrowed until replaced; `cache` may be NULL if the dataset
+ * is whole. Not between plab_rx_vm_start() and the end of its pipeline. */
 void plab_rx_vm_set_seed(struct plab_rx_vm *vm, const struct plab_rx_cache *cache,
                          const uint8_t *dataset, uint64_t dataset_items);
 
-/* The RandomX hash of any input. A seed must have been set. Changes the thread's floating-point
- * rounding during the call and restores it. Source: [RXSPEC] section 2. */
+/* Hashing is a pipeline, since the end of one hash and the start of the next go over the same
+ * memory: start(A), next(B) gives the hashes of A, next(C) those of B, next(NULL) those of C and
+ * ends it. Starting again drops what was under way. A seed must have been set. The thread's
+ * floating-point control word is as before after each call. Source: [RXSPEC] section 2. */
+
+/* Begins with `count` (1 .. lanes) inputs. */
+void plab_rx_vm_start(struct plab_rx_vm *vm, const struct plab_hash_input *inputs, unsigned count);
+
+/* Writes the hashes of the inputs given last to `out`, as many as there were; and begins with the
+ * same number of further `inputs`, unless they are NULL. */
+void plab_rx_vm_next(struct plab_rx_vm *vm, const struct plab_hash_input *inputs,
+                     uint8_t (*out)[PLAB_HASH_BYTES]);
+
+/* One hash, alone. */
 void plab_rx_vm_hash(struct plab_rx_vm *vm, const uint8_t *input, size_t input_len,
                      uint8_t out[PLAB_HASH_BYTES]);
 

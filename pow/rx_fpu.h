@@ -32,6 +32,13 @@ static inline void plab_rx_fpu_set_rounding(unsigned mode) {
     plab_rx_fpu_restore(PLAB_RX_MXCSR | mode << 13);
 }
 
+/* The control word of each mode, as machine code loads it. */
+static inline void plab_rx_fpu_controls(uint32_t control[4]) {
+    for (unsigned mode = 0; mode < 4; mode++) {
+        control[mode] = PLAB_RX_MXCSR | mode << 13;
+    }
+}
+
 #elif defined(__aarch64__)
 
 static inline uint64_t plab_rx_fpu_save(void) {
@@ -47,6 +54,12 @@ static inline void plab_rx_fpu_restore(uint64_t saved) {
 /* Arm counts nearest, up, down, zero: RandomX's number with its two bits exchanged. */
 static inline void plab_rx_fpu_set_rounding(unsigned mode) {
     plab_rx_fpu_restore((uint64_t)((mode >> 1 & 1) | (mode << 1 & 2)) << 22);
+}
+
+static inline void plab_rx_fpu_controls(uint32_t control[4]) {
+    for (unsigned mode = 0; mode < 4; mode++) {
+        control[mode] = ((mode >> 1 & 1) | (mode << 1 & 2)) << 22;
+    }
 }
 
 #else
@@ -65,6 +78,10 @@ static inline void plab_rx_fpu_restore(uint64_t saved) {
 static inline void plab_rx_fpu_set_rounding(unsigned mode) {
     static const int modes[4] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO};
     plab_rx_fpu_restore((uint64_t)modes[mode & 3]);
+}
+
+static inline void plab_rx_fpu_controls(uint32_t control[4]) {
+    control[0] = control[1] = control[2] = control[3] = 0; /* no machine code here */
 }
 
 #endif

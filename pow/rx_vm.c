@@ -1,289 +1,162 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The RandomX virtual machine, interpreted. Compiled with -frounding-math (mk/config.mk).
- *
- * Floating-point operands and results always live in memory, in struct plab_rx_machine, between two
- * operations; with the memory barrier in pow/rx_fpu.h no compiler can move an operation past a
- * change of the rounding mode. Source: [RXSPEC] sections 2, 4.6 and 5.
+ * The RandomX virtual machine: hashes, as a pipeline of groups. Source: [RXSPEC] sections 2 and 4.
  */
-#include "pow/rx_vm.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "pow/blake2b.h"
+#include "pow/hasher.h"
 #include "pow/rx_cache.h"
 #include "pow/rx_fpu.h"
+#include "pow/rx_machine.h"
 
-typedef uint64_t u64x2 __attribute__((vector_size(16)));
-typedef int32_t i32x2 __attribute__((vector_size(8)));
+/* Iterations whose items are known at once: this one's and the next's; in v2 one more. */
+#define AHEAD_V1 2
+#define AHEAD_V2 3
+#define AHEAD_MAX 3
 
-/* 52 bits of fraction and the low 4 of the exponent survive in an E value. */
-#define E_KEEP_MASK UINT64_C(0x00FFFFFFFFFFFFFF)
-#define FSCAL_MASK UINT64_C(0x80F0000000000000)
-
-struct plab_rx_vm {
-    struct plab_rx_machine machine;
-    struct plab_rx_program program;
+/* What a machine needs beside it. */
+struct lane {
     PLAB_ALIGNED(64) uint8_t code[PLAB_RX_PROGRAM_BYTES(PLAB_RX_PROGRAM_MAX)];
-    const struct plab_rx_params *params;
-    struct plab_kernels kernels;
-    const struct plab_rx_cache *cache;
-    const uint8_t *dataset;
-    uint64_t dataset_items; /* that are in `dataset`; the cache computes those from here on */
-    uint32_t ma, mx;
+    struct plab_rx_program program;
+    uint8_t file[PLAB_RX_REGISTER_FILE_BYTES];
 };
 
-/* Two 32-bit integers as doubles; exact. */
-static inline plab_f64x2 load_f(const uint8_t *p) {
-    i32x2 pair;
-    memcpy(&pair, p, sizeof pair);
-    return __builtin_convertvector(pair, plab_f64x2);
+/* Items that all lanes need for the next iterations. */
+struct visit {
+    PLAB_ALIGNED(64) uint8_t computed[PLAB_RX_LANES_MAX * AHEAD_MAX][PLAB_RX_ITEM_BYTES];
+    const uint8_t *item[PLAB_RX_LANES_MAX * AHEAD_MAX]; /* lane * AHEAD_MAX + iteration */
+    uint64_t missing[PLAB_RX_LANES_MAX * AHEAD_MAX];
+    size_t missing_count;
+};
+
+struct plab_rx_vm {
+    struct plab_rx_machine machine[PLAB_RX_LANES_MAX];
+    struct lane lane[PLAB_RX_LANES_MAX];
+    struct plab_rx_turn turn[PLAB_RX_LANES_MAX]; /* state: generator's, for the programs */
+    struct visit visit;
+    const struct plab_rx_params *params;
+    struct plab_kernels kernels;
+    struct plab_codemem code_memory;
+    const struct plab_rx_cache *cache;
+    const uint8_t *dataset;
+    uint64_t dataset_items;
+    unsigned lanes;
+    unsigned count; /* lanes in use by the group under way */
+};
+
+/* ---- items ---- */
+
+/* Address of the item that `machine` reads `ahead` iterations from now, after a step. */
+static uint32_t address_ahead(const struct plab_rx_machine *machine, unsigned ahead) {
+    return ahead == 0 ? machine->read : ahead == 1 ? machine->ma : machine->mx;
 }
 
-static inline plab_f64x2 load_e(const uint8_t *p, const uint64_t e_mask[2]) {
-    u64x2 bits = (u64x2)load_f(p);
-    bits = (bits & E_KEEP_MASK) | (u64x2){e_mask[0], e_mask[1]};
-    return (plab_f64x2)bits;
-}
-
-static inline plab_f64x2 sqrt_pair(plab_f64x2 x) {
-    return (plab_f64x2){__builtin_sqrt(x[0]), __builtin_sqrt(x[1])};
-}
-
-static void change_rounding(struct plab_rx_machine *m, const struct plab_rx_op *op) {
-    uint64_t value = plab_rotr64(m->r[op->src], op->shift);
-    unsigned mode = value & 3;
-    if ((value & op->mask) == 0 && mode != m->rounding) {
-        m->rounding = mode;
-        plab_rx_fpu_set_rounding(mode);
+/* Notes one item: where it is, or where it will be once it has been computed. */
+static void want_item(const struct plab_rx_vm *vm, struct visit *visit, size_t index,
+                      uint64_t number) {
+    if (number < vm->dataset_items) {
+        visit->item[index] = vm->dataset + number * PLAB_RX_ITEM_BYTES;
+        __builtin_prefetch(visit->item[index]);
+    } else {
+        visit->item[index] = visit->computed[visit->missing_count];
+        visit->missing[visit->missing_count++] = number;
     }
 }
 
-/* NOLINTNEXTLINE(readability-function-size): one short case an operation reads best in one place */
-void plab_rx_machine_execute(struct plab_rx_machine *m, const struct plab_rx_program *program) {
-    uint64_t *const r = m->r;
-    plab_f64x2 *const fe = m->fe;
-    uint8_t *const pad = m->scratchpad;
-    const struct plab_rx_op *op = program->op;
-
-#define DST r[op->dst]
-#define SRC r[op->src]
-#define SRC_ADDRESS (pad + ((SRC + op->imm) & op->mask))
-#define MEM plab_load64_le(SRC_ADDRESS)
-    for (;;) {
-        switch ((enum plab_rx_op_code)op->code) {
-        case PLAB_RX_OP_IADD_RS:
-            DST += (SRC << op->shift) + op->imm;
-            break;
-        case PLAB_RX_OP_IADD_M:
-            DST += MEM;
-            break;
-        case PLAB_RX_OP_ISUB_R:
-            DST -= SRC;
-            break;
-        case PLAB_RX_OP_ISUB_I:
-            DST -= op->imm;
-            break;
-        case PLAB_RX_OP_ISUB_M:
-            DST -= MEM;
-            break;
-        case PLAB_RX_OP_IMUL_R:
-            DST *= SRC;
-            break;
-        case PLAB_RX_OP_IMUL_I:
-            DST *= op->imm;
-            break;
-        case PLAB_RX_OP_IMUL_M:
-            DST *= MEM;
-            break;
-        case PLAB_RX_OP_IMULH_R:
-            DST = plab_mulh_u64(DST, SRC);
-            break;
-        case PLAB_RX_OP_IMULH_M:
-            DST = plab_mulh_u64(DST, MEM);
-            break;
-        case PLAB_RX_OP_ISMULH_R:
-            DST = (uint64_t)plab_mulh_i64((int64_t)DST, (int64_t)SRC);
-            break;
-        case PLAB_RX_OP_ISMULH_M:
-            DST = (uint64_t)plab_mulh_i64((int64_t)DST, (int64_t)MEM);
-            break;
-        case PLAB_RX_OP_INEG_R:
-            DST = 0 - DST;
-            break;
-        case PLAB_RX_OP_IXOR_R:
-            DST ^= SRC;
-            break;
-        case PLAB_RX_OP_IXOR_I:
-            DST ^= op->imm;
-            break;
-        case PLAB_RX_OP_IXOR_M:
-            DST ^= MEM;
-            break;
-        case PLAB_RX_OP_IROR_R:
-            DST = plab_rotr64(DST, SRC & 63);
-            break;
-        case PLAB_RX_OP_IROR_I:
-            DST = plab_rotr64(DST, op->shift);
-            break;
-        case PLAB_RX_OP_IROL_R:
-            DST = plab_rotl64(DST, SRC & 63);
-            break;
-        case PLAB_RX_OP_ISWAP_R: {
-            uint64_t dst = DST;
-            DST = SRC;
-            SRC = dst;
-            break;
+static void get_items(struct plab_rx_vm *vm, unsigned ahead) {
+    struct visit *visit = &vm->visit;
+    visit->missing_count = 0;
+    for (unsigned lane = 0; lane < vm->count; lane++) {
+        const struct plab_rx_machine *machine = &vm->machine[lane];
+        for (unsigned i = 0; i < ahead; i++) {
+            uint64_t number = plab_rx_item_number(machine, address_ahead(machine, i));
+            want_item(vm, visit, lane * AHEAD_MAX + i, number);
         }
-        case PLAB_RX_OP_FSWAP_R:
-            fe[op->dst] = (plab_f64x2){fe[op->dst][1], fe[op->dst][0]};
-            break;
-        case PLAB_RX_OP_FADD_R:
-            fe[op->dst] += m->a[op->src];
-            break;
-        case PLAB_RX_OP_FADD_M:
-            fe[op->dst] += load_f(SRC_ADDRESS);
-            break;
-        case PLAB_RX_OP_FSUB_R:
-            fe[op->dst] -= m->a[op->src];
-            break;
-        case PLAB_RX_OP_FSUB_M:
-            fe[op->dst] -= load_f(SRC_ADDRESS);
-            break;
-        case PLAB_RX_OP_FSCAL_R:
-            fe[op->dst] = (plab_f64x2)((u64x2)fe[op->dst] ^ FSCAL_MASK);
-            break;
-        case PLAB_RX_OP_FMUL_R:
-            fe[op->dst] *= m->a[op->src];
-            break;
-        case PLAB_RX_OP_FDIV_M:
-            fe[op->dst] /= load_e(SRC_ADDRESS, m->e_mask);
-            break;
-        case PLAB_RX_OP_FSQRT_R:
-            fe[op->dst] = sqrt_pair(fe[op->dst]);
-            break;
-        case PLAB_RX_OP_CBRANCH:
-            DST += op->imm;
-            if ((DST >> op->shift & 0xFF) == 0) {
-                op = program->op + op->target;
-                continue;
+    }
+    if (visit->missing_count > 0) {
+        vm->cache->items(vm->cache, visit->missing, visit->missing_count, visit->computed[0]);
+    }
+}
+
+/* ---- programs ---- */
+
+/* All lanes in lockstep, with the items of some iterations got together. */
+static void run_stepwise(struct plab_rx_vm *vm) {
+    const unsigned known = vm->params->v2 ? AHEAD_V2 : AHEAD_V1;
+    const uint32_t iterations = vm->params->program_iterations;
+    for (uint32_t at = 0; at < iterations; at += known) {
+        unsigned ahead = iterations - at < known ? (unsigned)(iterations - at) : known;
+        for (unsigned i = 0; i < ahead; i++) {
+            for (unsigned lane = 0; lane < vm->count; lane++) {
+                vm->machine[lane].step(&vm->machine[lane]);
             }
-            break;
-        case PLAB_RX_OP_CFROUND:
-            change_rounding(m, op);
-            break;
-        case PLAB_RX_OP_ISTORE:
-            plab_store64_le(pad + ((DST + op->imm) & op->mask), SRC);
-            break;
-        case PLAB_RX_OP_END:
-            return;
+            if (i == 0) {
+                get_items(vm, ahead);
+            }
+            for (unsigned lane = 0; lane < vm->count; lane++) {
+                plab_rx_machine_finish(&vm->machine[lane], vm->visit.item[lane * AHEAD_MAX + i]);
+            }
         }
-        op++;
-    }
-#undef DST
-#undef SRC
-#undef SRC_ADDRESS
-#undef MEM
-}
-
-/* Steps 1 to 3 of an iteration: registers from the scratchpad. */
-static inline void load_registers(struct plab_rx_machine *m, const uint8_t *integers,
-                                  const uint8_t *floats) {
-    for (int i = 0; i < 8; i++) {
-        m->r[i] ^= plab_load64_le(integers + 8 * i);
-    }
-    for (int i = 0; i < 4; i++) {
-        m->fe[i] = load_f(floats + 8 * i);
-        m->fe[4 + i] = load_e(floats + 32 + 8 * i, m->e_mask);
     }
 }
 
-/* Number of the item that a value of ma or mx means. */
-static inline uint64_t item_number(const struct plab_rx_vm *vm, uint32_t address) {
-    uint64_t mask = vm->params->dataset_base_bytes - 1;
-    return vm->program.dataset_offset + (address & mask) / PLAB_RX_ITEM_BYTES;
+static void make_steps(struct plab_rx_vm *vm) {
+    bool made = plab_codemem_open(&vm->code_memory) &&
+                vm->kernels.rx_step_make(vm->machine, vm->count, &vm->code_memory);
+    if (!plab_codemem_close(&vm->code_memory) || !made) {
+        made = plab_rx_step_make_c(vm->machine, vm->count, &vm->code_memory);
+        assert(made);
+    }
 }
 
-static inline void prefetch_item(const struct plab_rx_vm *vm, uint32_t address) {
-    uint64_t number = item_number(vm, address);
+/* `count` machines from `machine` on. */
+static void run_loop(struct plab_rx_vm *vm, struct plab_rx_machine *machine, unsigned count) {
+    plab_rx_loop_fn *loop = NULL;
+    if (plab_codemem_open(&vm->code_memory)) {
+        loop = vm->kernels.rx_loop_make(machine, count, &vm->code_memory);
+    }
+    if (!plab_codemem_close(&vm->code_memory) || loop == NULL) {
+        loop = plab_rx_loop_make_c(machine, count, &vm->code_memory);
+    }
+    loop(machine, count, vm->dataset);
+}
+
+static bool dataset_is_whole(const struct plab_rx_vm *vm) {
+    return vm->dataset_items >= plab_rx_dataset_items(vm->params);
+}
+
+static void prefetch_item(const struct plab_rx_vm *vm, const struct plab_rx_machine *machine,
+                          uint32_t address) {
+    uint64_t number = plab_rx_item_number(machine, address);
     if (number < vm->dataset_items) {
         __builtin_prefetch(vm->dataset + number * PLAB_RX_ITEM_BYTES);
     }
 }
 
-static inline void mix_item(struct plab_rx_vm *vm, uint32_t address) {
-    uint64_t item[PLAB_RX_ITEM_WORDS];
-    uint64_t number = item_number(vm, address);
-    if (number < vm->dataset_items) {
-        memcpy(item, vm->dataset + number * PLAB_RX_ITEM_BYTES, sizeof item);
-    } else {
-        vm->cache->items(vm->cache, &number, 1, (uint8_t *)item);
+static void load_program(struct plab_rx_vm *vm, unsigned i, uint8_t seed[64]) {
+    struct lane *lane = &vm->lane[i];
+    struct plab_rx_machine *machine = &vm->machine[i];
+    vm->kernels.rx_fill_4r(seed, lane->code, PLAB_RX_PROGRAM_BYTES(vm->params->program_size));
+    plab_rx_program_decode(&lane->program, vm->params, lane->code);
+    plab_rx_machine_load(machine, &lane->program);
+    prefetch_item(vm, machine, machine->ma);
+    prefetch_item(vm, machine, machine->mx);
+}
+
+static void run_programs_once(struct plab_rx_vm *vm) {
+    if (!dataset_is_whole(vm)) {
+        make_steps(vm);
+        run_stepwise(vm);
+        return;
     }
-    for (int i = 0; i < PLAB_RX_ITEM_WORDS; i++) {
-        vm->machine.r[i] ^= item[i];
-    }
-}
-
-/* Step 5: reads an item, after choosing a later one. v1 chooses the next iteration's (mx becomes ma
- * by the swap), v2 the one after that (the new ma becomes mx first). */
-static inline void mix_dataset(struct plab_rx_vm *vm) {
-    const uint64_t *r = vm->machine.r;
-    const uint8_t *reg = vm->program.read_reg;
-    uint32_t read_address = vm->ma;
-    uint32_t *later = vm->params->v2 ? &vm->ma : &vm->mx;
-    *later ^= (uint32_t)(r[reg[2]] ^ r[reg[3]]);
-    prefetch_item(vm, *later);
-    mix_item(vm, read_address);
-    uint32_t ma = vm->ma;
-    vm->ma = vm->mx;
-    vm->mx = ma;
-}
-
-/* Step 6: registers to the scratchpad; where both places are the same line, F wins. */
-static inline void store_registers(struct plab_rx_vm *vm, uint8_t *integers, uint8_t *floats) {
-    struct plab_rx_machine *m = &vm->machine;
-    memcpy(integers, m->r, 64);
-    if (vm->params->v2) {
-        vm->kernels.rx_mix_v2((uint8_t *)m->fe, (const uint8_t *)(m->fe + 4));
-    } else {
-        for (int i = 0; i < 4; i++) {
-            m->fe[i] = (plab_f64x2)((u64x2)m->fe[i] ^ (u64x2)m->fe[4 + i]);
-        }
-    }
-    memcpy(floats, m->fe, 64);
-}
-
-static void load_program(struct plab_rx_vm *vm) {
-    struct plab_rx_machine *m = &vm->machine;
-    plab_rx_program_decode(&vm->program, vm->params, vm->code);
-    memset(m->r, 0, sizeof m->r);
-    memcpy(m->a, vm->program.a, sizeof m->a);
-    memcpy(m->e_mask, vm->program.e_mask, sizeof m->e_mask);
-    vm->ma = vm->program.ma;
-    vm->mx = vm->program.mx;
-    prefetch_item(vm, vm->ma);
-    prefetch_item(vm, vm->mx);
-}
-
-/* Source: [RXSPEC] section 4.6. */
-static void run_program(struct plab_rx_vm *vm) {
-    struct plab_rx_machine *m = &vm->machine;
-    const uint8_t *reg = vm->program.read_reg;
-    const uint32_t mask = (vm->params->l3_bytes - 1) & ~UINT32_C(63);
-    uint32_t sp0 = vm->mx, sp1 = vm->ma;
-    for (uint32_t i = 0; i < vm->params->program_iterations; i++) {
-        uint64_t mix = m->r[reg[0]] ^ m->r[reg[1]];
-        uint8_t *line0 = m->scratchpad + ((sp0 ^ (uint32_t)mix) & mask);
-        uint8_t *line1 = m->scratchpad + ((sp1 ^ (uint32_t)(mix >> 32)) & mask);
-        load_registers(m, line0, line1);
-        plab_rx_machine_execute(m, &vm->program);
-        mix_dataset(vm);
-        store_registers(vm, line1, line0);
-        sp0 = 0;
-        sp1 = 0;
+    for (unsigned first = 0; first < vm->count; first += PLAB_RX_LOOP_LANES_MAX) {
+        unsigned left = vm->count - first;
+        unsigned group = left < PLAB_RX_LOOP_LANES_MAX ? left : PLAB_RX_LOOP_LANES_MAX;
+        run_loop(vm, &vm->machine[first], group);
     }
 }
 
@@ -294,39 +167,99 @@ static void save_register_file(const struct plab_rx_machine *m,
     memcpy(file + 192, m->a, 64);
 }
 
-/* The chain of programs; `seed` is the generator's, `file` gets the last registers. */
-static void run_programs(struct plab_rx_vm *vm, uint8_t seed[64],
-                         uint8_t file[PLAB_RX_REGISTER_FILE_BYTES]) {
-    const struct plab_rx_params *params = vm->params;
-    uint64_t saved = plab_rx_fpu_save();
-    vm->machine.rounding = 0; /* once a hash: a program inherits the mode of the one before */
-    plab_rx_fpu_set_rounding(0);
-    for (uint32_t i = 0; i < params->program_count; i++) {
-        if (i > 0) {
-            plab_blake2b_hash(seed, 64, file, PLAB_RX_REGISTER_FILE_BYTES);
-        }
-        vm->kernels.rx_fill_4r(seed, vm->code, PLAB_RX_PROGRAM_BYTES(params->program_size));
-        load_program(vm);
-        run_program(vm);
-        save_register_file(&vm->machine, file);
+/* The chain of programs of each lane, from the generators' states to the last registers. */
+static void run_programs(struct plab_rx_vm *vm) {
+    for (unsigned i = 0; i < vm->count; i++) {
+        vm->machine[i].rounding = 0; /* once a hash: a program inherits it from the one before */
     }
-    plab_rx_fpu_restore(saved);
+    for (uint32_t p = 0; p < vm->params->program_count; p++) {
+        for (unsigned i = 0; i < vm->count; i++) {
+            uint8_t *seed = vm->turn[i].state;
+            if (p > 0) {
+                plab_blake2b_hash(seed, 64, vm->lane[i].file, PLAB_RX_REGISTER_FILE_BYTES);
+            }
+            load_program(vm, i, seed);
+        }
+        run_programs_once(vm);
+        for (unsigned i = 0; i < vm->count; i++) {
+            save_register_file(&vm->machine[i], vm->lane[i].file);
+        }
+    }
+}
+
+/* ---- hashes ---- */
+
+static void seed_generators(struct plab_rx_vm *vm, const struct plab_hash_input *inputs) {
+    for (unsigned i = 0; i < vm->count; i++) {
+        plab_blake2b_hash(vm->turn[i].state, 64, inputs[i].data, inputs[i].len);
+    }
+}
+
+void plab_rx_vm_start(struct plab_rx_vm *vm, const struct plab_hash_input *inputs, unsigned count) {
+    assert(count >= 1 && count <= vm->lanes);
+    vm->count = count;
+    seed_generators(vm, inputs);
+    for (unsigned i = 0; i < count; i++) {
+        vm->kernels.rx_fill_1r(vm->turn[i].state, vm->turn[i].pad, vm->params->l3_bytes);
+    }
+}
+
+void plab_rx_vm_next(struct plab_rx_vm *vm, const struct plab_hash_input *inputs,
+                     uint8_t (*out)[PLAB_HASH_BYTES]) {
+    assert(vm->count > 0);
+    run_programs(vm);
+    if (inputs != NULL) {
+        seed_generators(vm, inputs);
+        vm->kernels.rx_turn_1r(vm->turn, vm->count, vm->params->l3_bytes);
+    } else {
+        for (unsigned i = 0; i < vm->count; i++) {
+            vm->kernels.rx_hash_1r(vm->turn[i].pad, vm->params->l3_bytes, vm->turn[i].hash);
+        }
+    }
+    for (unsigned i = 0; i < vm->count; i++) {
+        memcpy(vm->lane[i].file + 192, vm->turn[i].hash, 64);
+        plab_blake2b_hash(out[i], PLAB_HASH_BYTES, vm->lane[i].file, PLAB_RX_REGISTER_FILE_BYTES);
+    }
+    if (inputs == NULL) {
+        vm->count = 0;
+    }
 }
 
 void plab_rx_vm_hash(struct plab_rx_vm *vm, const uint8_t *input, size_t input_len,
                      uint8_t out[PLAB_HASH_BYTES]) {
-    uint8_t seed[64], file[PLAB_RX_REGISTER_FILE_BYTES];
-    uint8_t *pad = vm->machine.scratchpad;
-    plab_blake2b_hash(seed, sizeof seed, input, input_len);
-    vm->kernels.rx_fill_1r(seed, pad, vm->params->l3_bytes);
-    run_programs(vm, seed, file);
-    vm->kernels.rx_hash_1r(pad, vm->params->l3_bytes, file + 192);
-    plab_blake2b_hash(out, PLAB_HASH_BYTES, file, sizeof file);
+    struct plab_hash_input only = {input, input_len};
+    uint8_t hash[1][PLAB_HASH_BYTES];
+    plab_rx_vm_start(vm, &only, 1);
+    plab_rx_vm_next(vm, NULL, hash);
+    memcpy(out, hash[0], PLAB_HASH_BYTES);
+}
+
+/* ---- life ---- */
+
+static void init_machine(struct plab_rx_machine *machine, const struct plab_rx_vm *vm,
+                         uint8_t *scratchpad) {
+    machine->scratchpad = scratchpad;
+    machine->params = vm->params;
+    machine->mix_v2 = vm->kernels.rx_mix_v2;
+    plab_rx_fpu_controls(machine->control);
+}
+
+/* No memory for machine code is no error: the interpreter gives the same hashes. */
+static void map_code(struct plab_rx_vm *vm) {
+    bool interpreted = vm->kernels.rx_step_make == plab_rx_step_make_c &&
+                       vm->kernels.rx_loop_make == plab_rx_loop_make_c;
+    if (!interpreted && plab_codemem_map(&vm->code_memory, vm->lanes * PLAB_RX_MACHINE_CODE_BYTES,
+                                         NULL) != PLAB_OK) {
+        vm->kernels.rx_step_make = plab_rx_step_make_c;
+        vm->kernels.rx_loop_make = plab_rx_loop_make_c;
+    }
 }
 
 enum plab_status plab_rx_vm_create(struct plab_rx_vm **out, const struct plab_rx_params *params,
-                                   const struct plab_kernels *kernels, void *scratchpad) {
+                                   const struct plab_kernels *kernels, unsigned lanes,
+                                   void *scratchpads) {
     assert(params->program_size % 8 == 0 && params->program_size <= PLAB_RX_PROGRAM_MAX);
+    assert(lanes >= 1 && lanes <= PLAB_RX_LANES_MAX);
     struct plab_rx_vm *vm = aligned_alloc(64, (sizeof *vm + 63) / 64 * 64);
     *out = vm;
     if (vm == NULL) {
@@ -335,11 +268,19 @@ enum plab_status plab_rx_vm_create(struct plab_rx_vm **out, const struct plab_rx
     memset(vm, 0, sizeof *vm);
     vm->params = params;
     vm->kernels = *kernels;
-    vm->machine.scratchpad = scratchpad;
+    vm->lanes = lanes;
+    for (unsigned i = 0; i < lanes; i++) {
+        vm->turn[i].pad = (uint8_t *)scratchpads + i * (size_t)params->l3_bytes;
+        init_machine(&vm->machine[i], vm, vm->turn[i].pad);
+    }
+    map_code(vm);
     return PLAB_OK;
 }
 
 void plab_rx_vm_destroy(struct plab_rx_vm **vm) {
+    if (*vm != NULL) {
+        plab_codemem_unmap(&(*vm)->code_memory);
+    }
     free(*vm);
     *vm = NULL;
 }
@@ -349,6 +290,7 @@ void plab_rx_vm_set_seed(struct plab_rx_vm *vm, const struct plab_rx_cache *cach
     vm->cache = cache;
     vm->dataset = dataset;
     vm->dataset_items = dataset_items;
+    vm->count = 0;
 }
 
 void plab_rx_commitment(const uint8_t *input, size_t input_len, const uint8_t hash[PLAB_HASH_BYTES],

@@ -142,7 +142,7 @@ static enum plab_status check_hash(struct run *run, const struct known_hash *kno
     if (status != PLAB_OK) {
         return status;
     }
-    status = plab_hasher_create(&hasher, algo, run->kernels, run->memory->scratchpad);
+    status = plab_hasher_create(&hasher, algo, run->kernels, 1, run->memory->scratchpad);
     if (status != PLAB_OK) {
         return plab_fail(run->err, status, "self-test of %s: no memory for it", known->name);
     }

@@ -14,6 +14,8 @@ void plab_rx_test_kernels(struct plab_kernels *out) {
                                  .rx_turn_1r = plab_rx_turn_1r_c,
                                  .rx_mix_v2 = plab_rx_mix_v2_c,
                                  .rx_items_make = plab_rx_items_make_c,
+                                 .rx_step_make = plab_rx_step_make_c,
+                                 .rx_loop_make = plab_rx_loop_make_c,
                                  .argon2_fill = plab_argon2_fill_c};
 }
 
@@ -42,7 +44,7 @@ void plab_rx_fixture_hash(struct plab_rx_fixture *fixture, const struct plab_rx_
                           const uint8_t *dataset, uint64_t dataset_items, const uint8_t *input,
                           size_t input_len, uint8_t out[PLAB_HASH_BYTES]) {
     struct plab_rx_vm *vm;
-    CHECK(plab_rx_vm_create(&vm, params, &fixture->kernels, fixture->scratchpad) == PLAB_OK);
+    CHECK(plab_rx_vm_create(&vm, params, &fixture->kernels, 1, fixture->scratchpad) == PLAB_OK);
     plab_rx_vm_set_seed(vm, fixture->cache, dataset, dataset_items);
     plab_rx_vm_hash(vm, input, input_len, out);
     plab_rx_vm_destroy(&vm);

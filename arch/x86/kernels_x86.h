@@ -18,4 +18,10 @@ plab_rx_mix_v2_fn plab_rx_mix_v2_aesni;
 plab_argon2_fill_fn plab_argon2_fill_avx2;
 plab_argon2_fill_fn plab_argon2_fill_avx512;
 
+/* Compilers: the suffix is the instruction set of the code that they make. */
+plab_rx_step_make_fn plab_rx_step_make_x64, plab_rx_step_make_aesni, plab_rx_step_make_avx2,
+    plab_rx_step_make_avx512;
+plab_rx_loop_make_fn plab_rx_loop_make_x64, plab_rx_loop_make_aesni, plab_rx_loop_make_avx2,
+    plab_rx_loop_make_avx512;
+
 #endif

@@ -68,7 +68,8 @@ const struct ck_kernel *ck_kernel(enum plab_kernel_id id);
 extern const struct ck_kernel ck_cn_explode, ck_cn_implode, ck_cn_loop_v0, ck_cn_loop_v1,
     ck_cn_loop_v2, ck_cn_loop_r;
 extern const struct ck_kernel ck_keccak_f1600, ck_rx_fill_1r, ck_rx_fill_4r, ck_rx_hash_1r,
-    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_argon2_fill;
+    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_rx_step_make, ck_rx_loop_make,
+    ck_argon2_fill;
 
 /* ---- engine ---- */
 

@@ -21,7 +21,7 @@ static const struct plab_algo *find(const char *name) {
 
 static struct plab_hasher *create(const char *name, void *scratchpad) {
     struct plab_hasher *hasher = NULL;
-    CHECK(plab_hasher_create(&hasher, find(name), &portable, scratchpad) == PLAB_OK);
+    CHECK(plab_hasher_create(&hasher, find(name), &portable, 1, scratchpad) == PLAB_OK);
     return hasher;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Single instructions, and what the decoder makes of them. */
-#include "pow/rx_vm.h"
+#include "pow/rx_machine.h"
 
 #include "base/bytes.h"
 #include "pow/rx_fpu.h"

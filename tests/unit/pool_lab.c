@@ -171,7 +171,7 @@ static void miner_start(struct miner *miner, const struct pool_lab *lab,
     const struct plab_algo *algo = lab->config.algo;
     memset(miner, 0, sizeof *miner);
     miner->scratchpad = plab_test_alloc(algo->scratchpad_bytes);
-    CHECK(plab_hasher_create(&miner->hasher, algo, &lab->kernels, miner->scratchpad) == PLAB_OK);
+    CHECK(plab_hasher_create(&miner->hasher, algo, &lab->kernels, 1, miner->scratchpad) == PLAB_OK);
     if (algo->needs_seed) {
         CHECK(job->has_seed);
         miner->cache_memory = plab_test_alloc(plab_rx_cache_bytes(algo->rx));

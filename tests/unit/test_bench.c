@@ -31,7 +31,7 @@ static void compute_mini_sums(void) {
     uint64_t sum = 0;
     size_t at = 0;
     plab_kernels_select(&kernels, 0);
-    CHECK(plab_hasher_create(&hasher, &mini_cn, &kernels, scratchpad) == PLAB_OK);
+    CHECK(plab_hasher_create(&hasher, &mini_cn, &kernels, 1, scratchpad) == PLAB_OK);
     for (uint32_t nonce = 0; at < PLAB_ARRAY_LEN(mini_sums); nonce++) {
         if (nonce == mini_sums[at].hashes) {
             mini_sums[at++].sum = sum;
@@ -276,7 +276,7 @@ static uint64_t commitments_of_two(void) {
     plab_kernels_select(&kernels, 0);
     CHECK(plab_rx_cache_create(&cache, mini_rx_commitment.rx, &kernels, memory) == PLAB_OK);
     CHECK(plab_rx_cache_build(cache, key, sizeof key, NULL, NULL) == PLAB_OK);
-    CHECK(plab_hasher_create(&hasher, &mini_rx_commitment, &kernels, scratchpad) == PLAB_OK);
+    CHECK(plab_hasher_create(&hasher, &mini_rx_commitment, &kernels, 1, scratchpad) == PLAB_OK);
     plab_hasher_set_seed(hasher, cache, NULL, 0);
     for (uint8_t nonce = 0; nonce < 2; nonce++) {
         blob[PLAB_NONCE_OFFSET] = nonce;

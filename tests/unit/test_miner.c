@@ -189,7 +189,7 @@ static void check_submits(const struct stage *stage, const struct plab_algo *alg
     put_blob(stage, text);
     CHECK(pad != NULL);
     CHECK(plab_hex_decode(text, 152, blob, sizeof blob, &len, NULL) == PLAB_OK);
-    CHECK(plab_hasher_create(&hasher, algo, &kernels, pad) == PLAB_OK);
+    CHECK(plab_hasher_create(&hasher, algo, &kernels, 1, pad) == PLAB_OK);
     for (unsigned i = 0; i < kept_submits(stage); i++) {
         const struct plab_stratum_submit *submit = &stage->submit[i];
         memcpy(blob + PLAB_NONCE_OFFSET, submit->nonce, PLAB_NONCE_BYTES);

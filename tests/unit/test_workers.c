@@ -183,7 +183,7 @@ static void open_checker(struct checker *c, const struct plab_algo *algo) {
     *c = (struct checker){.algo = algo};
     plab_kernels_select(&c->kernels, 0);
     c->pad = plab_test_alloc(algo->scratchpad_bytes);
-    CHECK(plab_hasher_create(&c->hasher, algo, &c->kernels, c->pad) == PLAB_OK);
+    CHECK(plab_hasher_create(&c->hasher, algo, &c->kernels, 1, c->pad) == PLAB_OK);
     if (algo->needs_seed) {
         c->cache_memory = plab_test_alloc(plab_rx_cache_bytes(algo->rx));
         CHECK(plab_rx_cache_create(&c->cache, algo->rx, &c->kernels, c->cache_memory) == PLAB_OK);
