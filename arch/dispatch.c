@@ -16,6 +16,13 @@
          (plab_any_fn *)plab_##kernel##_avx2},                                                    \
         {"avx512", PLAB_CPU_JIT | PLAB_CPU_AES | PLAB_CPU_AVX2 | PLAB_CPU_BMI2 | PLAB_CPU_AVX512, \
          (plab_any_fn *)plab_##kernel##_avx512},
+#define RX_ITEMS(kernel)                                                               \
+    {"x64", PLAB_CPU_JIT, (plab_any_fn *)plab_##kernel##_x64},                         \
+        {"bmi2", PLAB_CPU_JIT | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_bmi2},   \
+        {"avx512", PLAB_CPU_JIT | PLAB_CPU_AVX512 | PLAB_CPU_BMI2,                     \
+         (plab_any_fn *)plab_##kernel##_avx512},                                       \
+        {"ifma", PLAB_CPU_JIT | PLAB_CPU_AVX512 | PLAB_CPU_AVX512IFMA | PLAB_CPU_BMI2, \
+         (plab_any_fn *)plab_##kernel##_ifma},
 #elif defined(__aarch64__)
 #include "arch/arm/kernels_arm.h"
 #define AESNI(kernel)
@@ -23,12 +30,14 @@
 #define AVX512(kernel)
 #define RX_COMPILER(kernel)
 #define CE(kernel) {"ce", PLAB_CPU_NEON | PLAB_CPU_AES, (plab_any_fn *)plab_##kernel##_ce},
+#define RX_ITEMS(kernel)
 #else
 #define AESNI(kernel)
 #define AVX2(kernel)
 #define AVX512(kernel)
 #define RX_COMPILER(kernel)
 #define CE(kernel)
+#define RX_ITEMS(kernel)
 #endif
 
 /* One array per kernel, worst to best. */
@@ -48,7 +57,7 @@ CANDIDATES(rx_fill_4r, AESNI(rx_fill_4r) CE(rx_fill_4r));
 CANDIDATES(rx_hash_1r, AESNI(rx_hash_1r) CE(rx_hash_1r));
 CANDIDATES(rx_mix_v2, AESNI(rx_mix_v2) CE(rx_mix_v2));
 CANDIDATES(rx_turn_1r, );
-CANDIDATES(rx_items_make, );
+CANDIDATES(rx_items_make, RX_ITEMS(rx_items_make));
 CANDIDATES(rx_step_make, RX_COMPILER(rx_step_make));
 CANDIDATES(rx_loop_make, RX_COMPILER(rx_loop_make));
 CANDIDATES(argon2_fill, AVX2(argon2_fill) AVX512(argon2_fill));

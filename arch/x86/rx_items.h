@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Machine code for dataset items: what rx_items_x64.c makes for all its users.
+ *
+ * A *round* is one superscalar program with the mixing of a cache line: an item is 8 of them. The
+ * code of a round goes over a list of items, leaves the address of each one's next line and
+ * prefetches that line; so the wait for it is over when the next round's code comes to it.
+ *
+ * Items come in *blocks*: `groups` vectors of items (word by word: word 0 of all lanes, word 1 ...)
+ * and then `scalars` items one after the other. Vector and scalar instructions alternate, since
+ * they run on different ports. While it is worked on, a block lies where its items will be.
+ */
+#ifndef PLAB_ARCH_X86_RX_ITEMS_H
+#define PLAB_ARCH_X86_RX_ITEMS_H
+
+#include "arch/x86/ss_emit.h"
+#include "pow/rx_cache.h"
+
+/* Registers of a round's code. */
+#define RX_ITEMS_STATE SS_RSI /* of this block */
+#define RX_ITEMS_LINES SS_RDI /* pointers to the lines of this block's items */
+#define RX_ITEMS_COUNT SS_RCX /* blocks that are left */
+#define RX_ITEMS_BASE SS_RBX  /* the cache's memory */
+#define RX_ITEMS_MASK SS_RBP  /* its size in bytes - 64 */
+#define RX_ITEMS_R0 SS_R8     /* r8..r15: the words of a scalar item; rax and rdx are free */
+
+/* A round over `blocks` blocks. */
+typedef void rx_items_round_fn(uint64_t *state, const uint64_t **lines, size_t blocks,
+                               const uint64_t *memory, uint64_t byte_mask);
+
+/* Constants of a program, where its code reads them. */
+struct rx_items_pool {
+    const uint8_t *at[PLAB_RX_SS_SIZE_MAX]; /* NULL for instructions without one */
+};
+
+/* How a vector of items is worked on; `group` is 0 or 1, each has registers of its own. `state` and
+ * `lines` are offsets of the group in the block. */
+struct rx_items_vector {
+    unsigned lanes;
+    void (*constant)(struct ss_emit *e, const struct plab_rx_ss_instr *in); /* to the pool */
+    void (*enter)(struct ss_emit *e);                                       /* once a call */
+    void (*load)(struct ss_emit *e, unsigned group, size_t state);
+    void (*step)(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
+                 unsigned group);
+    /* Mixes the lines, stores; the next lines unless `next` is not a register. */
+    void (*finish)(struct ss_emit *e, unsigned group, size_t state, size_t lines, unsigned next);
+};
+
+#define RX_ITEMS_NO_NEXT 8
+
+struct rx_items_shape {
+    const struct rx_items_vector *vector; /* NULL: none */
+    unsigned groups, scalars;
+    bool bmi2;
+};
+
+#define RX_ITEMS_FORMS 3
+
+/* At the start of the code memory: where the rounds of each form are. */
+struct rx_items_code {
+    uint32_t entry[RX_ITEMS_FORMS][PLAB_RX_CACHE_ACCESSES_MAX];
+};
+
+/* Makes the rounds of `forms` forms. False when the memory does not suffice. */
+bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t programs,
+                           const struct rx_items_shape *shape, unsigned forms,
+                           struct plab_codemem *code);
+
+static inline rx_items_round_fn *rx_items_round(const struct plab_rx_cache *cache, unsigned form,
+                                                uint32_t program) {
+    const struct rx_items_code *head = (const void *)cache->code.exec;
+    return (rx_items_round_fn *)(uintptr_t)(cache->code.exec + head->entry[form][program]);
+}
+
+/* Runs a round of a form. */
+static inline void rx_items_run(const struct plab_rx_cache *cache, unsigned form, uint32_t program,
+                                uint64_t *state, const uint64_t **lines, size_t blocks) {
+    rx_items_round(cache, form, program)(state, lines, blocks, cache->memory,
+                                         cache->line_mask * PLAB_RX_ITEM_BYTES);
+}
+
+/* Fetches the lines of memory where items will be: a first store to each of them would wait for it,
+ * and stores do not overtake each other. */
+static inline void rx_items_fetch_out(const uint64_t *state, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(state + i * PLAB_RX_ITEM_WORDS);
+    }
+}
+
+/* First state and line of scalar items. */
+static inline void rx_items_start(const struct plab_rx_cache *cache, const uint64_t *numbers,
+                                  size_t count, uint64_t *state, const uint64_t **lines) {
+    for (size_t i = 0; i < count; i++) {
+        lines[i] = plab_rx_cache_line(cache, numbers[i]);
+        __builtin_prefetch(lines[i]);
+        uint64_t first = (numbers[i] + 1) * PLAB_RX_ITEM_MULTIPLIER;
+        for (size_t reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
+            state[i * PLAB_RX_ITEM_WORDS + reg] = first ^ plab_rx_item_xor[reg];
+        }
+    }
+}
+
+#endif
