@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How much memory may be touched: /proc/meminfo and the limits of the process's cgroups. */
+/* How much memory may be touched: /proc/meminfo, the limits of the process's cgroups, and what the
+ * NUMA nodes have. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "host/pages.h"
+#include "host/pinplan.h"
 
 #define PATH_LEN 1024
+#define NODES_DIR "/sys/devices/system/node"
 
 static bool read_u64(const char *path, uint64_t *value) {
     FILE *file = fopen(path, "re");
@@ -122,4 +125,55 @@ uint64_t plab_memory_available_bytes(void) {
     }
     uint64_t available = available_kib * 1024;
     return room < available ? room : available;
+}
+
+/* ---- NUMA nodes ---- */
+
+/* Value of a line such as "Node 0 MemFree:  1234 kB", in bytes; 0 if there is none. */
+static uint64_t node_value(const char *path, int node, const char *name) {
+    char key[64];
+    uint64_t kib = 0;
+    snprintf(key, sizeof key, "Node %d %s", node, name);
+    return read_key(path, key, &kib) ? kib * 1024 : 0;
+}
+
+static uint64_t node_huge_bytes(int node, unsigned page_kib) {
+    char path[128];
+    uint64_t pages = 0;
+    snprintf(path, sizeof path, NODES_DIR "/node%d/hugepages/hugepages-%ukB/free_hugepages", node,
+             page_kib);
+    return read_u64(path, &pages) ? pages * page_kib * 1024 : 0;
+}
+
+static uint64_t node_free_bytes(int node) {
+    char path[128];
+    snprintf(path, sizeof path, NODES_DIR "/node%d/meminfo", node);
+    uint64_t best = node_value(path, node, "MemFree") + node_value(path, node, "Inactive(file)");
+    static const unsigned page_kib[] = {2048, 1048576};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(page_kib); i++) {
+        uint64_t huge = node_huge_bytes(node, page_kib[i]);
+        best = huge > best ? huge : best;
+    }
+    return best;
+}
+
+size_t plab_memory_nodes(struct plab_memory_node *out, size_t cap) {
+    char line[256] = "";
+    unsigned nodes[PLAB_MEMORY_NODES_MAX];
+    size_t count = 0;
+    FILE *file = fopen(NODES_DIR "/has_memory", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    bool good = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    if (!good || plab_cpu_list_parse(line, nodes, PLAB_ARRAY_LEN(nodes), &count, NULL) != PLAB_OK) {
+        return 0;
+    }
+    count = count < cap ? count : cap;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (struct plab_memory_node){(int)nodes[i], node_free_bytes((int)nodes[i])};
+    }
+    return count;
 }

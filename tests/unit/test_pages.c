@@ -162,4 +162,62 @@ TEST(pages, reports) {
     CHECK_STR(plab_page_policy_name(PLAB_PAGES_AUTO), "auto");
     CHECK_STR(plab_page_policy_name(PLAB_PAGES_REQUIRED), "required");
     CHECK_STR(plab_page_policy_name(PLAB_PAGES_NEVER), "never");
+    CHECK_STR(plab_page_policy_name(PLAB_PAGES_GIANT), "1g");
+}
+
+TEST(pages, reports_of_giant_pages) {
+    struct plab_pages_report report = {0};
+    struct plab_pages giant = {.bytes = 2304 * MIB,
+                               .mapped_bytes = 3072 * MIB,
+                               .huge_bytes = 2304 * MIB,
+                               .hugetlb = true,
+                               .giant = true};
+    struct plab_pages transparent = {.bytes = 256 * MIB, .huge_bytes = 128 * MIB};
+    plab_pages_add(&report, &giant);
+    CHECK_STR(describe(report), "1 GiB x3 (100 %)");
+    plab_pages_add(&report, &transparent);
+    CHECK_STR(describe(report), "1 GiB x3 (90 %) + 2 MiB 5 % (transparent)");
+    CHECK(report.giant_bytes == 2304 * MIB && report.huge_bytes == 2432 * MIB);
+}
+
+TEST(pages, giant_pages_are_for_large_memory_and_insist) {
+    struct plab_pages pages;
+    struct plab_error err = {""};
+    CHECK(plab_pages_map(&pages, (size_t)1 << 40, PLAB_PAGES_GIANT, -1, &err) == PLAB_E_RESOURCE);
+    CHECK_MSG(strstr(err.text, "1024 huge pages of 1 GiB are required") != NULL, "%s", err.text);
+    CHECK(pages.addr == NULL);
+    CHECK_MSG(plab_pages_map(&pages, 2 * MIB, PLAB_PAGES_GIANT, -1, &err) == PLAB_OK, "%s",
+              err.text);
+    CHECK(!pages.giant);
+    plab_pages_unmap(&pages);
+}
+
+TEST(pages, the_rest_behind_a_mapping_can_be_taken) {
+    /* As it is with 1 GiB pages, whose last one is seldom full. */
+    struct plab_pages pages = {.addr = (void *)(1024 * MIB),
+                               .bytes = 2080 * MIB + 64,
+                               .mapped_bytes = 3072 * MIB,
+                               .huge_bytes = 2080 * MIB + 64,
+                               .giant = true};
+    CHECK(plab_pages_take_rest(&pages, 1024 * MIB) == NULL);
+    CHECK((uintptr_t)plab_pages_take_rest(&pages, 256 * MIB) == (1024 + 2082) * MIB);
+    CHECK(pages.bytes == 2338 * MIB && pages.huge_bytes == 2338 * MIB);
+    CHECK((uintptr_t)plab_pages_take_rest(&pages, 734 * MIB) == (1024 + 2338) * MIB);
+    CHECK(plab_pages_take_rest(&pages, 1) == NULL);
+    struct plab_pages none = {.addr = NULL};
+    CHECK(plab_pages_take_rest(&none, 1) == NULL);
+}
+
+TEST(pages, spread_over_all_nodes) {
+    struct plab_pages pages;
+    struct plab_memory_node nodes[PLAB_MEMORY_NODES_MAX];
+    size_t count = plab_memory_nodes(nodes, PLAB_ARRAY_LEN(nodes));
+    CHECK(plab_memory_nodes(nodes, 0) == 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(nodes[i].node >= 0 && (i == 0 || nodes[i].node > nodes[i - 1].node));
+    }
+    CHECK(plab_pages_map(&pages, 4 * MIB, PLAB_PAGES_AUTO, PLAB_NUMA_SPREAD, NULL) == PLAB_OK);
+    CHECK(pages.numa_node == PLAB_NUMA_ANY || (pages.numa_node == PLAB_NUMA_SPREAD && count > 0));
+    CHECK(all_zero(&pages));
+    plab_pages_unmap(&pages);
 }
