@@ -28,8 +28,9 @@ void plab_log_line(const struct plab_log *log, enum plab_log_level level, const 
     struct tm tm;
     localtime_r(&now, &tm);
     bool paint = log->colour && level_style[level].colour[0] != '\0';
-    int used = snprintf(line, sizeof line, "%02d:%02d:%02d %s%s%s%s%s", tm.tm_hour, tm.tm_min,
-                        tm.tm_sec, log->tag != NULL ? log->tag : "", log->tag != NULL ? "  " : "",
+    int used = snprintf(line, sizeof line, "%s%02d:%02d:%02d %s%s%s%s%s",
+                        log->clears_line ? "\r\033[K" : "", tm.tm_hour, tm.tm_min, tm.tm_sec,
+                        log->tag != NULL ? log->tag : "", log->tag != NULL ? "  " : "",
                         paint ? level_style[level].colour : "", level_style[level].word,
                         paint ? "\033[0m" : "");
     size_t room = sizeof line - 1;

@@ -23,6 +23,7 @@ enum plab_log_level {
 struct plab_log {
     enum plab_log_level level; /* lines above this level are dropped */
     bool colour;               /* level words coloured; words carry the meaning without it */
+    bool clears_line;          /* stderr is a terminal on which a progress line may stand */
     const char *tag;           /* borrowed; component in front of each line, e.g. "pool" */
 };
 

@@ -71,21 +71,25 @@ static void build_progress(void *cookie, const char *stage, double done, double 
 static enum plab_status create_store(struct bench *bench, struct plab_error *err) {
     const struct plab_bench_config *config = bench->config;
     unsigned threads = config->plan->threads;
-    int *cpus = malloc(threads * sizeof *cpus);
+    int *cpus = malloc(2 * threads * sizeof *cpus); /* the CPUs, then their NUMA nodes */
     if (cpus == NULL) {
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %u threads", threads);
     }
     for (unsigned i = 0; i < threads; i++) {
         cpus[i] = config->plan->slots[i].cpu;
+        cpus[threads + i] = config->plan->slots[i].numa_node;
     }
     const struct plab_seedstore_config store = {
         .algo = config->algo,
         .kernels = config->kernels,
         .mode = config->rx_mode,
+        .dataset_mem_bytes = config->dataset_mem_bytes,
         .pages = config->pages,
+        .numa = config->numa,
         .slots = 1,
         .threads = threads,
         .cpus = cpus,
+        .nodes = cpus + threads,
         .progress = build_progress,
         .progress_cookie = bench,
     };
@@ -101,6 +105,7 @@ static enum plab_status build_seed(struct bench *bench, struct plab_error *err) 
         plab_seedstore_get(bench->store, key, sizeof key, bench->shared.cancel, &bench->seed, err);
     double build_s = seconds(plab_clock_ns() - bench->build_start_ns);
     bench->out->rx_mode = plab_seedstore_mode(bench->store);
+    plab_seedstore_dataset(bench->store, &bench->out->dataset);
     if (bench->out->rx_mode == PLAB_RX_LIGHT) {
         bench->out->cache_s = build_s;
     } else {

@@ -45,7 +45,9 @@ void plab_bench_worker_destroy(struct plab_bench_worker *worker) {
 enum plab_status plab_bench_worker_seed(struct plab_bench_worker *worker,
                                         const struct plab_seed_view *seed, struct plab_error *err) {
     if (worker->algo->needs_seed) {
-        plab_hasher_set_seed(worker->hasher, seed->cache, seed->dataset, seed->dataset_items);
+        plab_hasher_set_seed(worker->hasher, seed->cache,
+                             plab_seed_view_dataset(seed, worker->slot.numa_node),
+                             seed->dataset_items);
     }
     plab_hasher_set_height(worker->hasher, PLAB_BENCH_HEIGHT);
     return plab_hasher_check(worker->hasher, worker->blob_len, err);

@@ -10,8 +10,6 @@
 #include "cli/jsonout.h"
 #include "cli/version.h"
 
-static const char *const rx_mode_names[] = {"auto", "fast", "light"};
-
 static json_t *hex64(uint64_t value) {
     char text[17];
     snprintf(text, sizeof text, "%016llx", (unsigned long long)value);
@@ -140,12 +138,12 @@ static json_t *build_json(void) {
 }
 
 static json_t *config_json(const struct plab_bench_config *config) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s?, s:s}", "samples", (json_int_t)config->samples,
-                     "sample_ns", (json_int_t)config->sample_ns, "warmup_ns",
-                     (json_int_t)config->warmup_ns, "hashes", (json_int_t)config->hashes, "seed",
-                     (json_int_t)config->seed, "randomx_mode",
-                     config->algo->needs_seed ? rx_mode_names[config->rx_mode] : NULL, "huge_pages",
-                     plab_page_policy_name(config->pages));
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:s?, s:s, s:s}", "samples", (json_int_t)config->samples,
+        "sample_ns", (json_int_t)config->sample_ns, "warmup_ns", (json_int_t)config->warmup_ns,
+        "hashes", (json_int_t)config->hashes, "seed", (json_int_t)config->seed, "randomx_mode",
+        config->algo->needs_seed ? plab_rx_mode_name(config->rx_mode) : NULL, "huge_pages",
+        plab_page_policy_name(config->pages), "numa", plab_numa_policy_name(config->numa));
 }
 
 static void set(json_t *root, const char *key, json_t *value) {
@@ -165,7 +163,9 @@ json_t *plab_bench_result_json(const struct plab_bench_report *report) {
         return NULL;
     }
     set(root, "randomx_mode",
-        config->algo->needs_seed ? json_string(rx_mode_names[result->rx_mode]) : json_null());
+        config->algo->needs_seed ? json_string(plab_rx_mode_name(result->rx_mode)) : json_null());
+    set(root, "dataset",
+        config->algo->needs_seed ? plab_json_dataset(&result->dataset) : json_null());
     set(root, "rate_hps", rate_json(result));
     set(root, "valid", valid_json(&result->verdict));
     set(root, "checksum", result->checksum_hashes > 0 ? hex64(result->checksum) : json_null());

@@ -11,8 +11,6 @@
 #define INDENT 11
 #define RATE_TEXT 24
 
-static const char *const rx_mode_names[] = {"auto", "fast", "light"};
-
 /* Four or five digits that mean something. */
 static const char *rate_text(double rate_hps, char out[RATE_TEXT]) {
     int decimals = rate_hps < 10 ? 3 : rate_hps < 100 ? 2 : rate_hps < 10000 ? 1 : 0;
@@ -103,7 +101,7 @@ static void print_heading(const struct plab_bench_report *report, enum plab_rx_m
     const struct plab_bench_config *config = report->config;
     printf("%spowlab bench%s  %s%s%s%s, %u thread%s, scratchpads of %zu KiB\n", paint(report, BOLD),
            paint(report, PLAIN), config->algo->name, config->algo->needs_seed ? " (" : "",
-           config->algo->needs_seed ? rx_mode_names[mode] : "",
+           config->algo->needs_seed ? plab_rx_mode_name(mode) : "",
            config->algo->needs_seed ? " mode)" : "", config->plan->threads,
            config->plan->threads == 1 ? "" : "s", config->algo->scratchpad_bytes >> 10);
 }
@@ -131,7 +129,11 @@ static uint64_t needed_bytes(const struct plab_bench_config *config, enum plab_r
     uint64_t bytes = (uint64_t)config->plan->threads * config->algo->scratchpad_bytes;
     if (config->algo->rx != NULL) {
         bytes += plab_rx_cache_bytes(config->algo->rx);
-        bytes += mode == PLAB_RX_LIGHT ? 0 : plab_rx_dataset_bytes(config->algo->rx);
+        uint64_t dataset = plab_rx_dataset_bytes(config->algo->rx);
+        if (mode == PLAB_RX_GRADED && config->dataset_mem_bytes < dataset) {
+            dataset = config->dataset_mem_bytes;
+        }
+        bytes += mode == PLAB_RX_LIGHT ? 0 : dataset;
     }
     return bytes;
 }
@@ -173,8 +175,8 @@ json_t *plab_bench_plan_json(const struct plab_bench_report *report) {
     }
     return json_pack("{s:s, s:s, s:s?, s:I, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "schema", "powlab-bench-plan/1", "algo", config->algo->name, "randomx_mode",
-                     config->algo->needs_seed ? rx_mode_names[config->rx_mode] : NULL, "threads",
-                     (json_int_t)config->plan->threads, "cpus", cpus, "reason",
+                     config->algo->needs_seed ? plab_rx_mode_name(config->rx_mode) : NULL,
+                     "threads", (json_int_t)config->plan->threads, "cpus", cpus, "reason",
                      config->plan->reason, "huge_pages", plab_page_policy_name(config->pages),
                      "kernels", plab_json_kernels(&report->cli->kernels, config->algo),
                      "needed_bytes", (json_int_t)needed_bytes(config, config->rx_mode),
@@ -196,10 +198,13 @@ static void print_memory(const struct plab_bench_report *report) {
         used += snprintf(text + used, sizeof text - (size_t)used, "; cache built in %.1f s",
                          result->cache_s);
     }
-    if (result->rx_mode == PLAB_RX_FAST) {
+    if (result->dataset.copies > 0) {
         snprintf(text + used, sizeof text - (size_t)used, ", dataset in %.1f s", result->dataset_s);
     }
     wrap_text("memory", text);
+    if (result->dataset.copies > 0) {
+        wrap_text("dataset", plab_dataset_describe(&result->dataset, text, sizeof text));
+    }
 }
 
 static void print_rate(const struct plab_bench_report *report) {

@@ -9,12 +9,13 @@
 #include "base/clock.h"
 #include "cli/bench_report.h"
 #include "cli/jsonout.h"
+#include "cli/memopt.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define SAME_SIGNAL_NS (500 * NS_PER_MS)
-#define BAR_CELLS 20
 
 static const struct plab_verb verb = {
     .name = "bench",
@@ -32,7 +33,8 @@ static const struct plab_verb verb = {
         "prefixes are compared as well. For RandomX they are those of XMRig's --bench.\n"
         "RandomX runs in light mode (256 MiB) unless asked: the full dataset (2080 MiB) of fast\n"
         "mode, which miners use, takes about a minute to build on two cores. \"auto\" takes\n"
-        "fast mode when there is the memory for it.\n"
+        "fast mode when there is the memory for it. --dataset-mem SIZE precomputes a part of\n"
+        "the dataset and computes the rest when it is read: anything between light and fast.\n"
         "Ctrl-C ends the run and reports what was measured until then.\n",
     .has_json = true,
     .has_kernels = true,
@@ -43,12 +45,9 @@ static const struct plab_verb verb = {
 struct options {
     const char *algo, *cpus;
     uint64_t threads, samples, sample_ms, hashes, seed;
-    int rx_mode, pages;
+    struct plab_mem_options mem;
     bool no_pin, strict, quick, dry_run;
 };
-
-static const char *const rx_mode_choices[] = {"auto", "fast", "light", NULL};
-static const char *const page_choices[] = {"auto", "required", "never", NULL};
 
 static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc, char **argv,
                               bool *helped, struct plab_error *err) {
@@ -60,10 +59,7 @@ static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc,
          0, NULL},
         {0, "no-pin", PLAB_OPT_FLAG, &o->no_pin, NULL, "leave placement to the scheduler", 0, 0,
          NULL},
-        {0, "randomx-mode", PLAB_OPT_CHOICE, &o->rx_mode, "MODE",
-         "light (default), fast or auto; see --help", 0, 0, rx_mode_choices},
-        {0, "huge-pages", PLAB_OPT_CHOICE, &o->pages, "WHEN", "auto (default), required or never",
-         0, 0, page_choices},
+        PLAB_MEM_OPTS(&o->mem, "light (default), fast or auto; see --help"),
         {'n', "samples", PLAB_OPT_U64, &o->samples, "N", "samples (default 10)", 1, PLAB_STATS_MAX,
          NULL},
         {0, "sample-time", PLAB_OPT_DURATION, &o->sample_ms, "TIME", "of each (default 1s)", 10,
@@ -100,15 +96,16 @@ static enum plab_status configure(struct plab_bench_config *config, const struct
     }
     uint64_t sample_ms = o->sample_ms > 0 ? o->sample_ms : o->quick ? 300 : 1000;
     config->kernels = &cli->kernels;
-    config->pages = (enum plab_page_policy)o->pages;
-    config->rx_mode = (enum plab_rx_mode)o->rx_mode;
+    config->pages = (enum plab_page_policy)o->mem.pages;
+    config->numa = (enum plab_numa_policy)o->mem.numa;
+    config->dataset_mem_bytes = o->mem.dataset_mem;
     config->samples = (size_t)(o->samples > 0 ? o->samples : o->quick ? 5 : 10);
     config->sample_ns = sample_ms * NS_PER_MS;
     config->warmup_ns = (o->quick ? 300 : 1000) * NS_PER_MS;
     config->hashes = o->hashes;
     config->seed = o->seed;
     config->sums = plab_bench_sums(config->algo, &config->sum_count);
-    return PLAB_OK;
+    return plab_mem_options_mode(&o->mem, PLAB_RX_LIGHT, &config->rx_mode, err);
 }
 
 static enum plab_status make_plan(struct plab_pin_plan *plan, const struct options *o,
@@ -153,55 +150,27 @@ static void catch_signals(void) {
 /* ---- progress ---- */
 
 struct watcher {
-    const struct plab_cli *cli;
+    struct plab_progress line;
     size_t samples;
-    bool terminal; /* a line that is rewritten; else a line a stage */
-    int stage;     /* the last one seen, -1 at first */
+    int stage; /* the last one seen, -1 at first */
 };
 
 static const char *const stage_names[] = {"building the cache", "building the dataset", "warm-up",
                                           "sampling", "completing the checksum"};
 
-static void draw(const struct watcher *watcher, const struct plab_bench_progress *progress) {
-    char bar[BAR_CELLS + 1], tail[64] = "";
-    int filled = (int)(progress->done * BAR_CELLS);
-    for (int i = 0; i < BAR_CELLS; i++) {
-        bar[i] = i < filled ? '#' : '.';
-    }
-    bar[BAR_CELLS] = '\0';
-    if (progress->stage == PLAB_BENCH_SAMPLES) {
-        snprintf(tail, sizeof tail, "  %zu/%zu  %.1f H/s", progress->samples_done, watcher->samples,
-                 progress->rate_hps);
-    }
-    double left_s =
-        progress->done > 0.02 ? progress->elapsed_s * (1 - progress->done) / progress->done : 0;
-    fprintf(stderr, "\r%s [%s]%s", stage_names[progress->stage], bar, tail);
-    if (left_s >= 1) {
-        fprintf(stderr, "  %.0f s left", left_s);
-    }
-    fprintf(stderr, "\033[K");
-    fflush(stderr);
-}
-
 static void on_progress(void *cookie, const struct plab_bench_progress *progress) {
     struct watcher *watcher = cookie;
-    if (watcher->terminal) {
-        draw(watcher, progress);
-    } else if (watcher->stage != (int)progress->stage) {
-        plab_log_info(&watcher->cli->log, "%s", stage_names[progress->stage]);
+    char detail[64] = "";
+    if (progress->stage == PLAB_BENCH_SAMPLES) {
+        snprintf(detail, sizeof detail, "%zu/%zu  %.1f H/s", progress->samples_done,
+                 watcher->samples, progress->rate_hps);
     }
+    if (!watcher->line.terminal && watcher->stage != (int)progress->stage) {
+        plab_log_info(&watcher->line.cli->log, "%s", stage_names[progress->stage]);
+    }
+    plab_progress_draw(&watcher->line, stage_names[progress->stage], progress->done,
+                       progress->elapsed_s, detail);
     watcher->stage = (int)progress->stage;
-}
-
-static struct watcher make_watcher(const struct plab_cli *cli, size_t samples) {
-    const char *term = getenv("TERM");
-    bool dumb = term == NULL || strcmp(term, "dumb") == 0;
-    return (struct watcher){
-        .cli = cli,
-        .samples = samples,
-        .terminal = !cli->quiet && !dumb && isatty(STDERR_FILENO) != 0,
-        .stage = -1,
-    };
 }
 
 /* ---- run and tell ---- */
@@ -263,18 +232,18 @@ static enum plab_status conclude(struct plab_bench_report *report, bool strict,
     return verdict != PLAB_OK ? verdict : told;
 }
 
-static enum plab_status measure(struct plab_bench_report *report, struct plab_bench_config *config,
-                                bool strict, struct plab_error *err) {
+static enum plab_status measure(struct plab_cli *cli, struct plab_bench_report *report,
+                                struct plab_bench_config *config, bool strict,
+                                struct plab_error *err) {
     struct plab_bench_result result;
-    struct watcher watcher = make_watcher(report->cli, config->samples);
+    struct watcher watcher = {.samples = config->samples, .stage = -1};
+    plab_progress_open(&watcher.line, cli);
     catch_signals();
     config->cancel = &cancel;
     config->progress = on_progress;
     config->progress_cookie = &watcher;
     enum plab_status status = plab_bench_run(&result, config, err);
-    if (watcher.terminal) {
-        fprintf(stderr, "\r\033[K");
-    }
+    plab_progress_clear(&watcher.line);
     if (status == PLAB_OK || status == PLAB_E_INTERRUPTED) {
         report->result = &result;
         status = conclude(report, strict, err);
@@ -285,7 +254,7 @@ static enum plab_status measure(struct plab_bench_report *report, struct plab_be
 }
 
 enum plab_status plab_cmd_bench(int argc, char **argv, struct plab_error *err) {
-    struct options options = {.algo = "rx/0", .rx_mode = PLAB_RX_LIGHT, .pages = PLAB_PAGES_AUTO};
+    struct options options = {.algo = "rx/0", .mem = PLAB_MEM_OPTIONS_INIT};
     struct plab_cli cli;
     struct plab_bench_config config = {.algo = NULL};
     struct plab_topology topology = {.pu_count = 0};
@@ -315,7 +284,7 @@ enum plab_status plab_cmd_bench(int argc, char **argv, struct plab_error *err) {
         config.plan = &plan;
         plab_ident_read(&ident);
         status = options.dry_run ? tell_plan(&report, err)
-                                 : measure(&report, &config, options.strict, err);
+                                 : measure(&cli, &report, &config, options.strict, err);
     }
     plab_pin_plan_free(&plan);
     plab_topology_free(&topology);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One hash, or with --batch a hash a line. RandomX runs in light mode: the cache of a seed is kept
- * until a line names another one.
+ * One hash, or with --batch a hash a line. RandomX runs in light mode unless asked; what was built
+ * for a seed is kept until a line names another one.
  */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hex.h"
 #include "cli/jsonout.h"
+#include "cli/memopt.h"
 #include "cli/opt.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "host/pages.h"
 #include "host/seedstore.h"
@@ -32,9 +35,12 @@ struct request {
 /* What is kept between the lines of a batch. */
 struct engine {
     const struct plab_cli *cli;
+    const struct plab_mem_options *mem;
+    enum plab_rx_mode mode;
     const struct plab_algo *algo;
     struct plab_pages scratchpad;
     struct plab_hasher *hasher;
+    struct plab_progress progress;
     struct plab_seedstore *store;
     const struct plab_algo *store_algo;
 };
@@ -59,7 +65,8 @@ static enum plab_status use_algo(struct engine *engine, const struct plab_algo *
     plab_pages_unmap(&engine->scratchpad);
     engine->algo = NULL;
     enum plab_status status =
-        plab_pages_map(&engine->scratchpad, algo->scratchpad_bytes, PLAB_PAGES_AUTO, -1, err);
+        plab_pages_map(&engine->scratchpad, algo->scratchpad_bytes,
+                       (enum plab_page_policy)engine->mem->pages, PLAB_NUMA_ANY, err);
     if (status == PLAB_OK) {
         status = plab_hasher_create(&engine->hasher, algo, &engine->cli->kernels, 1,
                                     engine->scratchpad.addr);
@@ -73,6 +80,30 @@ static enum plab_status use_algo(struct engine *engine, const struct plab_algo *
     return status;
 }
 
+/* All CPUs that there are build a dataset; one builds a cache. */
+static unsigned builder_threads(enum plab_rx_mode mode) {
+    long cpus = mode == PLAB_RX_LIGHT ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus > 0 ? (unsigned)cpus : 1;
+}
+
+static enum plab_status open_store(struct engine *engine, const struct plab_algo *algo,
+                                   struct plab_error *err) {
+    const struct plab_seedstore_config config = {
+        .algo = algo,
+        .kernels = &engine->cli->kernels,
+        .mode = engine->mode,
+        .dataset_mem_bytes = engine->mem->dataset_mem,
+        .pages = (enum plab_page_policy)engine->mem->pages,
+        .numa = (enum plab_numa_policy)engine->mem->numa,
+        .slots = 1,
+        .threads = builder_threads(engine->mode),
+        .progress = plab_progress_seed,
+        .progress_cookie = &engine->progress,
+    };
+    engine->store_algo = algo;
+    return plab_seedstore_create(&engine->store, &config, err);
+}
+
 static enum plab_status use_seed(struct engine *engine, const struct request *request,
                                  struct plab_error *err) {
     enum plab_status status = PLAB_OK;
@@ -81,21 +112,13 @@ static enum plab_status use_seed(struct engine *engine, const struct request *re
         plab_seedstore_destroy(&engine->store);
     }
     if (engine->store == NULL) {
-        struct plab_seedstore_config config = {
-            .algo = request->algo,
-            .kernels = &engine->cli->kernels,
-            .mode = PLAB_RX_LIGHT,
-            .pages = PLAB_PAGES_AUTO,
-            .slots = 1,
-            .threads = 1,
-        };
-        status = plab_seedstore_create(&engine->store, &config, err);
-        engine->store_algo = request->algo;
+        status = open_store(engine, request->algo, err);
     }
     struct plab_seed_view view;
     if (status == PLAB_OK) {
         status =
             plab_seedstore_get(engine->store, request->seed, request->seed_len, NULL, &view, err);
+        plab_progress_clear(&engine->progress);
     }
     if (status == PLAB_OK) {
         plab_hasher_set_seed(engine->hasher, view.cache, view.dataset, view.dataset_items);
@@ -297,6 +320,8 @@ static enum plab_status run_one(struct engine *engine, const struct request *req
 enum plab_status plab_cmd_hash(int argc, char **argv, struct plab_error *err) {
     const char *algo = "rx/0", *input = NULL, *seed = NULL, *height_text = NULL;
     bool batch = false, commitment = false, helped;
+    struct plab_mem_options mem = PLAB_MEM_OPTIONS_INIT;
+    enum plab_rx_mode mode = PLAB_RX_LIGHT;
     const struct plab_opt opts[] = {
         {'a', "algo", PLAB_OPT_TEXT, &algo, "NAME", "algorithm (default rx/0)", 0, 0, NULL},
         {'i', "input", PLAB_OPT_TEXT, &input, "HEX", "bytes to hash", 0, 0, NULL},
@@ -304,6 +329,7 @@ enum plab_status plab_cmd_hash(int argc, char **argv, struct plab_error *err) {
         {0, "height", PLAB_OPT_TEXT, &height_text, "N", "block height (cn/r)", 0, 0, NULL},
         {0, "commitment", PLAB_OPT_FLAG, &commitment, NULL, "print rx/2's commitment instead", 0, 0,
          NULL},
+        PLAB_MEM_OPTS(&mem, "light (default), fast or auto"),
         {0, "batch", PLAB_OPT_FLAG, &batch, NULL, "a JSON request a line from stdin", 0, 0, NULL},
     };
     struct plab_cli cli;
@@ -314,10 +340,14 @@ enum plab_status plab_cmd_hash(int argc, char **argv, struct plab_error *err) {
     if (status == PLAB_OK && !helped && height_text != NULL) {
         status = plab_opt_parse_u64("--height", height_text, 0, 0, &height, err);
     }
+    if (status == PLAB_OK && !helped) {
+        status = plab_mem_options_mode(&mem, PLAB_RX_LIGHT, &mode, err);
+    }
     if (status != PLAB_OK || helped) {
         return status;
     }
-    struct engine engine = {.cli = &cli};
+    struct engine engine = {.cli = &cli, .mem = &mem, .mode = mode};
+    plab_progress_open(&engine.progress, &cli);
     struct request request;
     if (batch) {
         status = run_batch(&engine, err);

@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "cli/jsonout.h"
+#include "cli/memopt.h"
 #include "cli/opt.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "host/ident.h"
@@ -36,6 +38,7 @@ static const struct plab_verb verb = {
         "The run ends by itself (--duration, one hour unless said) and exits with 0, 1 when\n"
         "shares were rejected or too few accepted, 6 when no pool ever gave a session, 8 when\n"
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
+        "A RandomX seed that a job announces (next_seed_hash) gets its cache built ahead.\n"
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
     .has_kernels = true,
@@ -47,12 +50,9 @@ struct options {
     struct plab_opt_list urls;
     const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats;
     uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares;
-    int rx_mode, pages;
+    struct plab_mem_options mem;
     bool keepalive, no_pin;
 };
-
-static const char *const rx_mode_choices[] = {"auto", "fast", "light", NULL};
-static const char *const page_choices[] = {"auto", "required", "never", NULL};
 
 static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc, char **argv,
                               bool *helped, struct plab_error *err) {
@@ -77,10 +77,7 @@ static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc,
          0, NULL},
         {0, "no-pin", PLAB_OPT_FLAG, &o->no_pin, NULL, "leave placement to the scheduler", 0, 0,
          NULL},
-        {0, "randomx-mode", PLAB_OPT_CHOICE, &o->rx_mode, "MODE", "auto (default), fast or light",
-         0, 0, rx_mode_choices},
-        {0, "huge-pages", PLAB_OPT_CHOICE, &o->pages, "WHEN", "auto (default), required or never",
-         0, 0, page_choices},
+        PLAB_MEM_OPTS(&o->mem, "auto (default), fast or light"),
         {0, "duty", PLAB_OPT_U64, &o->duty, "PERCENT",
          "hash only this share of the time (default 100)", 1, 100, NULL},
         {0, "retries", PLAB_OPT_U64, &o->retries, "N",
@@ -245,8 +242,9 @@ static void tell_start(const struct plab_cli *cli, const struct options *o,
     tell_kernels(cli, config->algo);
     plab_log_info(&cli->log, "%u thread%s, %s: %s", plan->threads, plan->threads == 1 ? "" : "s",
                   pinning_text(plan, text, sizeof text), plan->reason);
-    plab_log_info(&cli->log, "huge pages: %s; RandomX mode: %s; duty %u %%", page_choices[o->pages],
-                  rx_mode_choices[o->rx_mode], config->workers.duty_percent);
+    plab_log_info(&cli->log, "huge pages: %s; RandomX mode: %s; duty %u %%",
+                  plab_page_policy_name(config->workers.pages),
+                  plab_rx_mode_name(config->workers.rx_mode), config->workers.duty_percent);
     for (size_t i = 0; i < config->client.pool_count; i++) {
         char name[PLAB_URL_NAME_LEN];
         plab_log_info(&cli->log, "pool %zu of %zu: %s as %s", i + 1, config->client.pool_count,
@@ -272,13 +270,17 @@ static const char *algo_name(const struct plab_miner_result *result) {
 }
 
 static void print_summary(const struct plab_miner_result *result) {
-    char pages[64];
+    char pages[64], dataset[128];
     printf("%.1f s, %s, %u threads (%u pinned)", result->duration_s, algo_name(result),
            result->workers.threads, result->workers.pinned);
     if (result->pages.asked_bytes > 0) {
         printf(", pages: %s", plab_pages_describe(&result->pages, pages, sizeof pages));
     }
     printf("\n");
+    if (result->workers.rx_mode != PLAB_RX_AUTO) {
+        printf("dataset   %s\n",
+               plab_dataset_describe(&result->workers.dataset, dataset, sizeof dataset));
+    }
     printf("hashes    %" PRIu64 " in %.1f s of hashing: %.2f H/s\n", result->hashes,
            result->hashing_s, rate_of(result));
     printf("shares    %" PRIu64 " accepted, %" PRIu64 " rejected, %" PRIu64 " stale, %" PRIu64
@@ -293,8 +295,7 @@ static void print_summary(const struct plab_miner_result *result) {
 
 static json_t *result_json(const struct plab_cli *cli, const struct plab_miner_config *config,
                            const struct plab_miner_result *result, enum plab_status status) {
-    static const char *const mode_names[] = {
-        [PLAB_RX_AUTO] = "none", [PLAB_RX_FAST] = "fast", [PLAB_RX_LIGHT] = "light"};
+    enum plab_rx_mode mode = result->workers.rx_mode;
     json_t *root = json_pack(
         "{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "schema",
         "powlab-mine/1", "status", plab_status_text(status), "exit_code",
@@ -311,7 +312,13 @@ static json_t *result_json(const struct plab_cli *cli, const struct plab_miner_c
     json_object_set_new(root, "threads", json_integer(result->workers.threads));
     json_object_set_new(root, "pinned", json_integer(result->workers.pinned));
     json_object_set_new(root, "duty_percent", json_integer(config->workers.duty_percent));
-    json_object_set_new(root, "randomx_mode", json_string(mode_names[result->workers.rx_mode]));
+    json_object_set_new(root, "randomx_mode",
+                        json_string(mode == PLAB_RX_AUTO ? "none" : plab_rx_mode_name(mode)));
+    json_object_set_new(root, "dataset",
+                        mode == PLAB_RX_AUTO ? json_null()
+                                             : plab_json_dataset(&result->workers.dataset));
+    json_object_set_new(root, "caches_ahead",
+                        json_integer((json_int_t)result->workers.caches_ahead));
     json_object_set_new(root, "seed_builds", json_integer((json_int_t)result->workers.seed_builds));
     json_object_set_new(root, "last_build_s", json_real(result->workers.last_build_s));
     json_object_set_new(root, "logins", json_integer((json_int_t)result->logins));
@@ -332,6 +339,9 @@ static enum plab_status run_and_tell(const struct plab_cli *cli,
     struct plab_miner_result result;
     struct plab_error why = {.text = ""};
     enum plab_status status = plab_miner_run(config, &result, err);
+    if (config->progress != NULL) {
+        plab_progress_clear(config->progress_cookie);
+    }
     if (result.duration_s <= 0) {
         return status; /* it didn't start */
     }
@@ -362,14 +372,19 @@ static enum plab_status configure(struct plab_miner_config *config, const struct
     config->client.seed = plab_clock_ns();
     config->client.log = &cli->log;
     config->workers.kernels = &cli->kernels;
-    config->workers.pages = (enum plab_page_policy)o->pages;
-    config->workers.rx_mode = (enum plab_rx_mode)o->rx_mode;
+    config->workers.pages = (enum plab_page_policy)o->mem.pages;
+    config->workers.numa = (enum plab_numa_policy)o->mem.numa;
+    config->workers.dataset_mem_bytes = o->mem.dataset_mem;
     config->workers.duty_percent = (unsigned)o->duty;
     config->duration_ms = o->duration_ms;
     config->shares = o->shares;
     config->report_ms = REPORT_MS;
     config->stats_path = o->stats;
-    enum plab_status status = plab_algo_find(o->algo, &config->algo, err);
+    enum plab_status status =
+        plab_mem_options_mode(&o->mem, PLAB_RX_AUTO, &config->workers.rx_mode, err);
+    if (status == PLAB_OK) {
+        status = plab_algo_find(o->algo, &config->algo, err);
+    }
     if (status == PLAB_OK) {
         status = parse_pools(o, pools, err);
     }
@@ -385,6 +400,7 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
         .pass = "x",
         .algo = "rx/0",
         .rig_id = "",
+        .mem = PLAB_MEM_OPTIONS_INIT,
         .duty = 100,
         .retries = 5,
         .retry_pause_ms = 1000,
@@ -394,6 +410,7 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
     struct plab_miner_config config = {0};
     struct plab_url pools[PLAB_OPT_LIST_MAX];
     struct plab_pin_plan plan = {0};
+    struct plab_progress progress;
     bool helped;
     enum plab_status status = parse(&o, &cli, argc, argv, &helped, err);
     if (status != PLAB_OK || helped) {
@@ -407,6 +424,11 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
         return status;
     }
     config.workers.plan = &plan;
+    plab_progress_open(&progress, &cli);
+    if (progress.terminal) {
+        config.progress = plab_progress_seed;
+        config.progress_cookie = &progress;
+    }
     tell_start(&cli, &o, &config);
     status = run_and_tell(&cli, &config, err);
     plab_pin_plan_free(&plan);

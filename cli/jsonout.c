@@ -8,7 +8,7 @@
 
 #include "arch/dispatch.h"
 #include "base/file.h"
-#include "host/pages.h"
+#include "host/seedstore.h"
 #include "pow/algo.h"
 
 enum plab_status plab_json_emit(json_t *root, const char *target, struct plab_error *err) {
@@ -50,7 +50,20 @@ json_t *plab_json_kernels(const struct plab_kernels *kernels, const struct plab_
 
 json_t *plab_json_pages(const struct plab_pages_report *report) {
     char kind[64];
-    return json_pack("{s:I, s:I, s:b, s:s}", "asked_bytes", (json_int_t)report->asked_bytes,
-                     "huge_bytes", (json_int_t)report->huge_bytes, "hugetlb", (int)report->hugetlb,
-                     "kind", plab_pages_describe(report, kind, sizeof kind));
+    return json_pack("{s:I, s:I, s:I, s:i, s:b, s:s}", "asked_bytes",
+                     (json_int_t)report->asked_bytes, "huge_bytes", (json_int_t)report->huge_bytes,
+                     "giant_bytes", (json_int_t)report->giant_bytes, "giant_pages",
+                     (int)report->giant_pages, "hugetlb", (int)report->hugetlb, "kind",
+                     plab_pages_describe(report, kind, sizeof kind));
+}
+
+json_t *plab_json_dataset(const struct plab_dataset_report *report) {
+    const char *placement = report->copies > 1                      ? "copies"
+                            : report->numa_node == PLAB_NUMA_SPREAD ? "interleaved"
+                            : report->numa_node >= 0                ? "node"
+                                                                    : "any";
+    return json_pack("{s:I, s:I, s:f, s:i, s:s?}", "full_bytes", (json_int_t)report->full_bytes,
+                     "precomputed_bytes", (json_int_t)report->precomputed_bytes, "percent",
+                     plab_dataset_percent(report), "copies", (int)report->copies, "placement",
+                     report->copies > 0 ? placement : NULL);
 }

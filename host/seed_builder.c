@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The thread that makes the seed of a pending job ready while the workers wait. */
+/* The thread that makes the seed of a pending job ready while the workers wait, and the cache of an
+ * announced one while they hash. */
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "host/thread.h"
 #include "host/workers_internal.h"
 
-static void copy_cpus(const struct plab_workers *workers, int *cpus) {
+#define LOWEST_PRIORITY 19
+
+static void copy_places(const struct plab_workers *workers, int *cpus, int *nodes) {
     for (unsigned i = 0; i < workers->threads; i++) {
         cpus[i] = workers->workers[i].slot.cpu;
+        nodes[i] = workers->workers[i].slot.numa_node;
     }
 }
 
 static enum plab_status create_store(struct plab_workers *workers, const struct plab_algo *algo,
                                      struct plab_seedstore **store, struct plab_error *err) {
-    int cpus[PLAB_PIN_MAX_THREADS];
+    int cpus[PLAB_PIN_MAX_THREADS], nodes[PLAB_PIN_MAX_THREADS];
     struct plab_seedstore_config config = {
         .algo = algo,
         .kernels = &workers->kernels,
         .mode = workers->rx_mode,
+        .dataset_mem_bytes = workers->dataset_mem_bytes,
         .pages = workers->pages,
+        .numa = workers->numa,
         .slots = 1,
+        .ahead = true,
         .threads = workers->threads,
         .cpus = cpus,
+        .nodes = nodes,
         .progress = workers->progress,
         .progress_cookie = workers->progress_cookie,
         .cancel = &workers->cancel_build,
     };
-    copy_cpus(workers, cpus);
+    copy_places(workers, cpus, nodes);
     return plab_seedstore_create(store, &config, err);
 }
 
@@ -73,6 +85,7 @@ static void build_succeeded(struct plab_workers *workers, const struct plab_seed
     workers->ready_key = workers->building_key;
     workers->ready_view = *view;
     workers->seed_builds++;
+    workers->caches_ahead += view->cache_ready;
     workers->last_build_s = (double)(plab_clock_ns() - start_ns) / 1e9;
     if (workers->pending != NULL &&
         plab_seed_key_fits(&workers->ready_key, &workers->pending->job)) {
@@ -89,6 +102,13 @@ static void build_failed(struct plab_workers *workers, enum plab_status status,
     }
 }
 
+/* Relaxed: set under the lock; the build that reads it starts after this. */
+static void begin_build(struct plab_workers *workers, const struct plab_seed_key *key) {
+    workers->building = true;
+    workers->building_key = *key;
+    atomic_store_explicit(&workers->cancel_build, false, memory_order_relaxed);
+}
+
 /* Builds what the pending job needs. Called and returns with the lock. */
 static void serve_pending(struct plab_workers *workers) {
     const struct plab_job *job = &workers->pending->job;
@@ -97,11 +117,8 @@ static void serve_pending(struct plab_workers *workers) {
     struct plab_seed_view view;
     struct plab_error err = {""};
     memcpy(key.seed, job->seed, sizeof key.seed);
-    workers->building = true;
-    workers->building_key = key;
-    workers->ready = false;
-    /* Relaxed: set under the lock; the build that reads it starts after this. */
-    atomic_store_explicit(&workers->cancel_build, false, memory_order_relaxed);
+    begin_build(workers, &key);
+    workers->ready = workers->ahead_tried = false;
     plab_workers_unlock(workers);
 
     uint64_t start_ns = plab_clock_ns();
@@ -116,6 +133,61 @@ static void serve_pending(struct plab_workers *workers) {
     }
 }
 
+/* ---- ahead ---- */
+
+/* What a thread of its own does: a priority that is lowered can't be raised again without rights,
+ * and the builder's next work may be urgent. */
+struct ahead {
+    struct plab_workers *workers;
+    uint8_t seed[PLAB_SEED_BYTES];
+    enum plab_status status;
+};
+
+static void *ahead_main(void *arg) {
+    struct ahead *ahead = arg;
+    struct plab_workers *workers = ahead->workers;
+    /* Of this thread only, as Linux has it. Refused: it competes with the workers for a second. */
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY);
+    ahead->status = plab_seedstore_build_ahead(workers->store, ahead->seed, sizeof ahead->seed,
+                                               &workers->cancel_build, NULL);
+    return NULL;
+}
+
+/* True if the current job announces a seed that nobody tried to build yet. */
+static bool wants_ahead(const struct plab_workers *workers) {
+    if (workers->pending != NULL || workers->current == NULL || !workers->ready) {
+        return false;
+    }
+    const struct plab_job *job = &workers->current->job;
+    return job->has_next_seed && plab_seed_key_fits(&workers->ready_key, job) &&
+           !(workers->ahead_tried && plab_seed_key_is_next(&workers->ahead_key, job));
+}
+
+/* Builds the announced cache. No memory, no thread: then it is built when it is needed. Called and
+ * returns with the lock. */
+static void build_ahead(struct plab_workers *workers) {
+    const struct plab_job *job = &workers->current->job;
+    struct plab_seed_key key = {.rx = job->algo->rx};
+    struct ahead ahead = {.workers = workers, .status = PLAB_E_RESOURCE};
+    pthread_t thread;
+    memcpy(key.seed, job->next_seed, sizeof key.seed);
+    memcpy(ahead.seed, key.seed, sizeof ahead.seed);
+    begin_build(workers, &key);
+    plab_workers_unlock(workers);
+
+    if (plab_thread_start(&thread, "ahead", -1, ahead_main, &ahead, NULL) == PLAB_OK) {
+        pthread_join(thread, NULL);
+    }
+
+    plab_workers_lock(workers);
+    workers->building = false;
+    workers->ahead_builds += ahead.status == PLAB_OK;
+    workers->ahead_tried = ahead.status != PLAB_E_INTERRUPTED;
+    workers->ahead_key = key;
+}
+
+/* ---- the thread ---- */
+
 void *plab_seed_builder_main(void *arg) {
     struct plab_workers *workers = arg;
     plab_workers_lock(workers);
@@ -125,6 +197,8 @@ void *plab_seed_builder_main(void *arg) {
             /* The owner must hear of a new state now, not when this thread sleeps. */
             plab_workers_unlock(workers);
             plab_workers_lock(workers);
+        } else if (wants_ahead(workers)) {
+            build_ahead(workers);
         } else {
             pthread_cond_wait(&workers->wake, &workers->lock);
         }

@@ -98,7 +98,8 @@ static enum plab_status prepare(struct plab_worker *worker, const struct plab_sn
         }
     }
     if (job->algo->needs_seed) {
-        plab_hasher_set_seed(worker->hasher, snapshot->view.cache, snapshot->view.dataset,
+        plab_hasher_set_seed(worker->hasher, snapshot->view.cache,
+                             plab_seed_view_dataset(&snapshot->view, worker->slot.numa_node),
                              snapshot->view.dataset_items);
     }
     if (job->algo->needs_height) {

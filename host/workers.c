@@ -70,6 +70,12 @@ bool plab_seed_key_fits(const struct plab_seed_key *key, const struct plab_job *
            memcmp(key->seed, job->seed, sizeof key->seed) == 0;
 }
 
+bool plab_seed_key_is_next(const struct plab_seed_key *key, const struct plab_job *job) {
+    return job->algo->needs_seed && job->has_next_seed &&
+           plab_rx_same_dataset(key->rx, job->algo->rx) &&
+           memcmp(key->seed, job->next_seed, sizeof key->seed) == 0;
+}
+
 static void cancel_build(struct plab_workers *workers) {
     /* Relaxed: only the flag itself matters, no data comes with it. */
     atomic_store_explicit(&workers->cancel_build, true, memory_order_relaxed);
@@ -114,7 +120,9 @@ static void wait_for_seed(struct plab_workers *workers, struct plab_snapshot *sn
 }
 
 static void start_job(struct plab_workers *workers, struct plab_snapshot *snapshot) {
-    cancel_build(workers); /* nobody waits for it any more */
+    if (workers->building && !plab_seed_key_is_next(&workers->building_key, &snapshot->job)) {
+        cancel_build(workers); /* nobody waits for it any more */
+    }
     if (snapshot->job.algo->needs_seed) {
         snapshot->view = workers->ready_view;
     }
@@ -194,8 +202,14 @@ void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_
     plab_workers_lock(workers->self);
     stats->pinned = workers->pinned;
     stats->seed_builds = workers->seed_builds;
+    stats->caches_ahead = workers->caches_ahead;
+    stats->ahead_builds = workers->ahead_builds;
     stats->last_build_s = workers->last_build_s;
-    stats->rx_mode = workers->store != NULL ? plab_seedstore_mode(workers->store) : PLAB_RX_AUTO;
+    stats->rx_mode = PLAB_RX_AUTO;
+    if (workers->store != NULL) {
+        stats->rx_mode = plab_seedstore_mode(workers->store);
+        plab_seedstore_dataset(workers->store, &stats->dataset);
+    }
     plab_workers_unlock(workers->self);
 }
 
@@ -237,6 +251,8 @@ static struct plab_workers *workers_new(const struct plab_workers_config *config
         .kernels = *config->kernels,
         .pages = config->pages,
         .rx_mode = config->rx_mode,
+        .dataset_mem_bytes = config->dataset_mem_bytes,
+        .numa = config->numa,
         .duty_percent = config->duty_percent,
         .notify = config->notify,
         .notify_cookie = config->notify_cookie,

@@ -30,6 +30,9 @@ struct plab_job {
     uint64_t target; /* share: LE64(pow value bytes 24..31) < target; UINT64_MAX: every hash */
     uint64_t height; /* cn/r */
     uint8_t seed[PLAB_SEED_BYTES]; /* RandomX */
+    bool has_next_seed;            /* RandomX: it changes soon; its cache is built ahead, at low
+                                      priority, if there is memory for a second one */
+    uint8_t next_seed[PLAB_SEED_BYTES];
     bool nicehash;        /* the nonce's top byte (blob[42]) belongs to the pool and is kept */
     uint32_t first_nonce; /* counter starts here (without the pool's byte) and ends at its top */
     uint64_t cookie;      /* the owner's; comes back with each share */
@@ -59,6 +62,8 @@ struct plab_workers_config {
     const struct plab_kernels *kernels; /* copied */
     enum plab_page_policy pages;
     enum plab_rx_mode rx_mode;
+    uint64_t dataset_mem_bytes; /* of PLAB_RX_GRADED, see host/seedstore.h */
+    enum plab_numa_policy numa;
     unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
     void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread, also from
                                      within a call of this interface; may be NULL */
@@ -105,8 +110,11 @@ struct plab_workers_stats {
     uint64_t hashes;         /* of all threads since the start */
     uint64_t shares_dropped; /* queue was full */
     uint64_t seed_builds;
-    double last_build_s;       /* duration of the last cache and dataset build */
+    uint64_t caches_ahead;     /* of these, seeds whose cache had been built ahead */
+    uint64_t ahead_builds;     /* caches that were built ahead, used or not */
+    double last_build_s;       /* how long the workers waited for the last seed's cache, dataset */
     enum plab_rx_mode rx_mode; /* obtained; PLAB_RX_AUTO before the first RandomX job */
+    struct plab_dataset_report dataset; /* empty before the first RandomX job */
 };
 void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_stats *stats);
 

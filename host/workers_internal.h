@@ -50,6 +50,8 @@ struct plab_workers {
     struct plab_kernels kernels;
     enum plab_page_policy pages;
     enum plab_rx_mode rx_mode;
+    uint64_t dataset_mem_bytes;
+    enum plab_numa_policy numa;
     unsigned duty_percent;
     void (*notify)(void *cookie);
     void *notify_cookie;
@@ -79,12 +81,14 @@ struct plab_workers {
     unsigned seed_users;           /* workers whose job uses a seed of the store */
     struct plab_seedstore *store;  /* built into by the builder only */
     const struct plab_rx_params *store_rx;
-    bool building;
+    bool building; /* what is wanted now, or ahead */
     struct plab_seed_key building_key;
+    bool ahead_tried; /* the seed of `ahead_key` was built ahead, or couldn't be */
+    struct plab_seed_key ahead_key;
     bool ready; /* `ready_view` is that of `ready_key` */
     struct plab_seed_key ready_key;
     struct plab_seed_view ready_view;
-    uint64_t seed_builds;
+    uint64_t seed_builds, caches_ahead, ahead_builds;
     double last_build_s;
 };
 
@@ -105,6 +109,9 @@ void plab_workers_set_failed(struct plab_workers *workers, enum plab_status stat
 
 /* True if `job` needs a seed, and `key` is that. */
 bool plab_seed_key_fits(const struct plab_seed_key *key, const struct plab_job *job);
+
+/* True if `job` announces a next seed, and `key` is that. */
+bool plab_seed_key_is_next(const struct plab_seed_key *key, const struct plab_job *job);
 
 /* Without the lock. */
 

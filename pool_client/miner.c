@@ -60,8 +60,9 @@ struct miner {
 
     enum plab_status status;
     enum plab_workers_state state;
-    atomic_uint progress_permille; /* these three are written by the builder's thread */
+    atomic_uint progress_permille; /* these are written by the builder's thread */
     atomic_bool progress_dataset;
+    _Atomic double progress_s;
     atomic_bool progress_news;
     bool progress_told_dataset;
     bool stats_failed;
@@ -109,6 +110,8 @@ static enum plab_status translate(struct miner *miner, const struct plab_client_
     }
     memcpy(out->blob, job->blob, job->blob_len);
     memcpy(out->seed, job->seed_hash, sizeof out->seed);
+    out->has_next_seed = job->has_next_seed;
+    memcpy(out->next_seed, job->next_seed_hash, sizeof out->next_seed);
     /* A nonce that isn't zero means that the pool shares the nonce space out, as XMRig has it. */
     out->nicehash = (from->extensions & PLAB_EXT_NICEHASH) != 0 ||
                     plab_load32_le(job->blob + out->algo->nonce_offset) != 0;
@@ -335,8 +338,8 @@ static void on_notify(void *cookie) {
 /* From the builder's thread. */
 static void on_progress(void *cookie, const char *stage, double done, double elapsed_s) {
     struct miner *miner = cookie;
-    (void)elapsed_s;
-    /* Relaxed: a number for a line of text. */
+    /* Relaxed: numbers for a line of text. */
+    atomic_store_explicit(&miner->progress_s, elapsed_s, memory_order_relaxed);
     atomic_store_explicit(&miner->progress_permille, (unsigned)(done * 1000), memory_order_relaxed);
     atomic_store_explicit(&miner->progress_dataset, strcmp(stage, "dataset") == 0,
                           memory_order_relaxed);
@@ -351,6 +354,12 @@ static void tell_progress(struct miner *miner) {
     }
     bool dataset = atomic_load_explicit(&miner->progress_dataset, memory_order_relaxed);
     unsigned permille = atomic_load_explicit(&miner->progress_permille, memory_order_relaxed);
+    const struct plab_miner_config *config = miner->config;
+    if (config->progress != NULL) {
+        config->progress(config->progress_cookie, dataset ? "dataset" : "cache", permille / 1e3,
+                         atomic_load_explicit(&miner->progress_s, memory_order_relaxed));
+        return;
+    }
     uint64_t now = plab_clock_ns();
     if (dataset == miner->progress_told_dataset &&
         now - miner->progress_told_ns < PROGRESS_STEP_S * UINT64_C(1000000000)) {

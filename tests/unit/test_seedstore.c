@@ -151,8 +151,154 @@ TEST(seedstore, without_memory_auto_is_light_and_fast_is_an_error) {
         .algo = &giant_rx, .kernels = &kernels, .mode = PLAB_RX_FAST, .slots = 4, .threads = 1};
     CHECK(plab_seedstore_create(&store, &config, &err) == PLAB_E_NOMEM);
     CHECK(store == NULL);
-    CHECK_MSG(strstr(err.text, "mini-rx in fast mode needs 67108864 MiB") != NULL, "%s", err.text);
-    CHECK_MSG(strstr(err.text, "light mode needs 1 MiB") != NULL, "%s", err.text);
+    CHECK_MSG(strstr(err.text, "mini-rx in fast mode needs 67108865 MiB of memory (dataset "
+                               "67108864, cache 1)") != NULL,
+              "%s", err.text);
+    CHECK_MSG(strstr(err.text, "MiB are available; what fits: --dataset-mem ") != NULL, "%s",
+              err.text);
+    CHECK_MSG(strstr(err.text, "MiB, or light mode, which needs 1 MiB (--randomx-mode light)") !=
+                  NULL,
+              "%s", err.text);
+    config.mode = PLAB_RX_GRADED;
+    config.dataset_mem_bytes = UINT64_C(1) << 45;
+    CHECK(plab_seedstore_create(&store, &config, &err) == PLAB_E_NOMEM);
+    CHECK_MSG(strstr(err.text, "mini-rx in graded mode needs 33554433 MiB") != NULL, "%s",
+              err.text);
+}
+
+static struct plab_seedstore *create_graded(uint64_t bytes, bool ahead) {
+    struct plab_seedstore *store;
+    struct plab_error err = {""};
+    plab_kernels_select(&kernels, 0);
+    struct plab_seedstore_config config = {.algo = &mini_rx,
+                                           .kernels = &kernels,
+                                           .mode = PLAB_RX_GRADED,
+                                           .dataset_mem_bytes = bytes,
+                                           .pages = PLAB_PAGES_NEVER,
+                                           .slots = 1,
+                                           .ahead = ahead,
+                                           .threads = 2};
+    CHECK_MSG(plab_seedstore_create(&store, &config, &err) == PLAB_OK, "%s", err.text);
+    return store;
+}
+
+TEST(seedstore, graded_dataset_has_what_fits) {
+    uint64_t all_bytes = plab_rx_dataset_bytes(&mini_rx_params);
+    const struct {
+        uint64_t mem, items;
+        enum plab_rx_mode mode;
+    } cases[] = {
+        {0, 0, PLAB_RX_LIGHT},
+        {63, 0, PLAB_RX_LIGHT},
+        {1000 * 64 + 63, 1000, PLAB_RX_GRADED},
+        {all_bytes - 1, all_bytes / 64 - 1, PLAB_RX_GRADED},
+        {all_bytes, all_bytes / 64, PLAB_RX_FAST},
+        {UINT64_MAX, all_bytes / 64, PLAB_RX_FAST},
+    };
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        struct plab_seedstore *store = create_graded(cases[i].mem, false);
+        struct plab_seed_view view = get(store, "one");
+        struct plab_dataset_report report;
+        CHECK_U64(view.dataset_items, cases[i].items);
+        CHECK(plab_seedstore_mode(store) == cases[i].mode);
+        CHECK((view.dataset == NULL) == (cases[i].items == 0));
+        for (uint64_t item = 0; item < cases[i].items; item += 331) {
+            PLAB_ALIGNED(64) uint8_t want[PLAB_RX_ITEM_BYTES];
+            plab_rx_dataset_fill(view.cache, item, 1, want);
+            CHECK_MEM(view.dataset + item * PLAB_RX_ITEM_BYTES, want, sizeof want);
+        }
+        plab_seedstore_dataset(store, &report);
+        CHECK_U64(report.full_bytes, all_bytes);
+        CHECK_U64(report.precomputed_bytes, cases[i].items * PLAB_RX_ITEM_BYTES);
+        CHECK_U64(report.copies, cases[i].items > 0);
+        plab_seedstore_destroy(&store);
+    }
+    struct plab_dataset_report report = {
+        .full_bytes = 2080u << 20, .precomputed_bytes = 1040u << 20, .copies = 2};
+    char text[80];
+    CHECK_STR(plab_dataset_describe(&report, text, sizeof text),
+              "1040 of 2080 MiB precomputed (50 %), 2 NUMA copies");
+    report.copies = 1;
+    report.numa_node = PLAB_NUMA_SPREAD;
+    CHECK_STR(plab_dataset_describe(&report, text, sizeof text),
+              "1040 of 2080 MiB precomputed (50 %), interleaved over NUMA nodes");
+    CHECK_STR(plab_rx_mode_name(PLAB_RX_GRADED), "graded");
+}
+
+TEST(seedstore, a_view_names_the_copy_of_a_node) {
+    const uint8_t a[1] = {0}, b[1] = {0};
+    const struct plab_dataset_copy copies[] = {{.numa_node = 2, .items = a},
+                                               {.numa_node = 0, .items = b}};
+    const struct plab_seed_view view = {.dataset = a, .copies = copies, .copy_count = 2};
+    CHECK(plab_seed_view_dataset(&view, 2) == a && plab_seed_view_dataset(&view, 0) == b);
+    CHECK(plab_seed_view_dataset(&view, 1) == a && plab_seed_view_dataset(&view, -1) == a);
+    const struct plab_seed_view light = {.dataset = NULL};
+    CHECK(plab_seed_view_dataset(&light, 0) == NULL);
+}
+
+static void build_ahead(struct plab_seedstore *store, const char *key) {
+    struct plab_error err = {""};
+    CHECK_MSG(plab_seedstore_build_ahead(store, (const uint8_t *)key, strlen(key), NULL, &err) ==
+                  PLAB_OK,
+              "%s", err.text);
+}
+
+TEST(seedstore, a_cache_that_was_built_ahead_is_taken_as_it_is) {
+    static const uint64_t sizes[] = {0, 20000, UINT64_MAX}; /* light, graded, fast */
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(sizes); i++) {
+        struct plab_seedstore *store = create_graded(sizes[i], true);
+        struct plab_seed_view one = get(store, "one");
+        uint64_t print_one = fingerprint(one.cache);
+        CHECK(!one.cache_ready);
+        build_ahead(store, "wrong guess");
+        build_ahead(store, "two");
+        build_ahead(store, "two");
+        build_ahead(store, "one"); /* is there */
+        /* The seed in use isn't touched, and asking for it again changes nothing. */
+        CHECK(fingerprint(one.cache) == print_one);
+        struct plab_seed_view again = get(store, "one");
+        CHECK(again.cache == one.cache && again.dataset == one.dataset &&
+              again.dataset_items == one.dataset_items);
+        struct plab_seed_view two = get(store, "two");
+        CHECK(two.cache_ready && two.cache != one.cache);
+        CHECK(two.dataset_items == one.dataset_items);
+        uint64_t print_two = fingerprint(two.cache);
+        CHECK(print_two != print_one);
+        if (sizes[i] == UINT64_MAX) {
+            CHECK(((const uint64_t *)(const void *)two.dataset)[7 * 8 + 3] == print_two);
+        }
+        build_ahead(store, "three");
+        CHECK(fingerprint(two.cache) == print_two);
+        struct plab_seed_view other = get(store, "four"); /* another one than was announced */
+        CHECK(!other.cache_ready && other.dataset_items == one.dataset_items);
+        CHECK(fingerprint(get(store, "one").cache) == print_one);
+        plab_seedstore_destroy(&store);
+    }
+}
+
+TEST(seedstore, the_seed_before_gets_its_dataset_back) {
+    struct plab_seedstore *store = create_graded(UINT64_MAX, true);
+    get(store, "one");
+    build_ahead(store, "two");
+    get(store, "two");
+    struct plab_seed_view one = get(store, "one");
+    CHECK(one.cache_ready && one.dataset != NULL);
+    CHECK(((const uint64_t *)(const void *)one.dataset)[7 * 8 + 3] == fingerprint(one.cache));
+    plab_seedstore_destroy(&store);
+}
+
+TEST(seedstore, building_ahead_can_be_cancelled_and_refused) {
+    atomic_bool cancel = true;
+    struct plab_error err;
+    uint8_t key[PLAB_RX_KEY_MAX_BYTES + 1] = {0};
+    struct plab_seedstore *store = create_graded(0, true);
+    get(store, "one");
+    CHECK(plab_seedstore_build_ahead(store, key, 4, &cancel, &err) == PLAB_E_INTERRUPTED);
+    CHECK(plab_seedstore_build_ahead(store, key, sizeof key, NULL, &err) == PLAB_E_INPUT);
+    struct plab_seed_view view;
+    CHECK(plab_seedstore_get(store, key, 4, NULL, &view, &err) == PLAB_OK);
+    CHECK(!view.cache_ready);
+    plab_seedstore_destroy(&store);
 }
 
 TEST(seedstore, cancel_before_and_during_a_build) {

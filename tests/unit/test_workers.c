@@ -471,6 +471,7 @@ TEST(workers, seeds_are_built_and_kept) {
     CHECK(stats.rx_mode == PLAB_RX_FAST);
     CHECK_U64(stats.seed_builds, 3);
     CHECK(stats.last_build_s > 0 && atomic_load(&f.progressed) >= 3);
+    CHECK(stats.caches_ahead == 0);
     struct plab_pages_report report = {0};
     plab_workers_pages(f.workers, &report);
     CHECK_U64(report.asked_bytes, 3 * mini_rx.scratchpad_bytes +
@@ -507,6 +508,77 @@ TEST(workers, algorithms_can_change_and_share_a_dataset) {
     }
     plab_workers_stats(f.workers, &stats);
     CHECK_U64(stats.seed_builds, 1);
+    close_fixture(&f);
+}
+
+static void wait_for_builds_ahead(struct fixture *f, uint64_t count) {
+    uint64_t start_ns = plab_clock_ns();
+    struct plab_workers_stats stats;
+    do {
+        CHECK_MSG(plab_clock_ns() - start_ns < PATIENCE_NS, "no cache was built ahead");
+        plab_clock_sleep_ns(MS);
+        plab_workers_stats(f->workers, &stats);
+    } while (stats.ahead_builds < count);
+}
+
+/* Light mode: a change of seed that was announced builds nothing, and the hashes are right. */
+TEST(workers, announced_seeds_are_built_ahead) {
+    struct fixture f;
+    struct checker c;
+    struct plab_workers_stats stats;
+    prepare(&f);
+    f.config.rx_mode = PLAB_RX_LIGHT;
+    start(&f);
+    open_checker(&c, &mini_rx);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct plab_job job = make_job(&mini_rx, seed), next = make_job(&mini_rx, seed + 1);
+        job.has_next_seed = true;
+        memcpy(job.next_seed, next.seed, sizeof job.next_seed);
+        limit_nonces(&job, 8);
+        publish(&f, &job);
+        wait_for_state(&f, PLAB_WORKERS_EXHAUSTED);
+        set_checker_seed(&c, &job);
+        for (unsigned i = 0; i < 8; i++) {
+            struct plab_share share = wait_for_share(&f);
+            check_share(&c, &job, &share);
+        }
+        wait_for_builds_ahead(&f, seed);
+        plab_workers_stats(f.workers, &stats);
+        CHECK_U64(stats.seed_builds, seed);
+        CHECK_U64(stats.caches_ahead, seed - 1);
+    }
+    CHECK(atomic_load(&f.progressed) == 0);
+    struct plab_pages_report report = {0};
+    plab_workers_pages(f.workers, &report);
+    CHECK_U64(report.asked_bytes,
+              3 * mini_rx.scratchpad_bytes + 2 * plab_rx_cache_bytes(&mini_rx_params));
+    close_checker(&c);
+    close_fixture(&f);
+}
+
+/* Each announcement replaces the one before; none of them stops the work or the end. */
+TEST(workers, announcements_that_change_are_harmless) {
+    struct fixture f;
+    struct plab_workers_stats stats;
+    struct plab_job job = make_job(&mini_rx, 1);
+    prepare(&f);
+    f.config.rx_mode = PLAB_RX_LIGHT;
+    start(&f);
+    for (uint64_t i = 0; i < 60; i++) {
+        job.cookie = i;
+        job.has_next_seed = i % 5 != 0;
+        memset(job.next_seed, (int)(i / 3), sizeof job.next_seed);
+        publish(&f, &job);
+        plab_clock_sleep_ns(MS * (i % 4) / 2);
+    }
+    while (wait_for_share(&f).cookie != job.cookie) {
+    }
+    plab_workers_stats(f.workers, &stats);
+    CHECK_U64(stats.seed_builds, 1);
+    struct plab_job other = make_job(&mini_rx, 77); /* none of those */
+    publish(&f, &other);
+    while (wait_for_share(&f).cookie != other.cookie) {
+    }
     close_fixture(&f);
 }
 
