@@ -8,6 +8,9 @@
 #define AVX2(kernel) {"avx2", PLAB_CPU_AVX2 | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_avx2},
 #define AVX512(kernel) \
     {"avx512", PLAB_CPU_AVX512 | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_avx512},
+#define VAES512(kernel)                                                         \
+    {"vaes512", PLAB_CPU_AES | PLAB_CPU_VAES | PLAB_CPU_AVX512 | PLAB_CPU_BMI2, \
+     (plab_any_fn *)plab_##kernel##_vaes512},
 #define CE(kernel)
 #define RX_COMPILER(kernel)                                                                       \
     {"x64", PLAB_CPU_JIT, (plab_any_fn *)plab_##kernel##_x64},                                    \
@@ -29,6 +32,7 @@
 #define AVX2(kernel)
 #define AVX512(kernel)
 #define RX_COMPILER(kernel)
+#define VAES512(kernel)
 #define CE(kernel) {"ce", PLAB_CPU_NEON | PLAB_CPU_AES, (plab_any_fn *)plab_##kernel##_ce},
 #define RX_ITEMS(kernel)
 #else
@@ -36,6 +40,7 @@
 #define AVX2(kernel)
 #define AVX512(kernel)
 #define RX_COMPILER(kernel)
+#define VAES512(kernel)
 #define CE(kernel)
 #define RX_ITEMS(kernel)
 #endif
@@ -56,7 +61,7 @@ CANDIDATES(rx_fill_1r, AESNI(rx_fill_1r) CE(rx_fill_1r));
 CANDIDATES(rx_fill_4r, AESNI(rx_fill_4r) CE(rx_fill_4r));
 CANDIDATES(rx_hash_1r, AESNI(rx_hash_1r) CE(rx_hash_1r));
 CANDIDATES(rx_mix_v2, AESNI(rx_mix_v2) CE(rx_mix_v2));
-CANDIDATES(rx_turn_1r, );
+CANDIDATES(rx_turn_1r, AESNI(rx_turn_1r) VAES512(rx_turn_1r) CE(rx_turn_1r));
 CANDIDATES(rx_items_make, RX_ITEMS(rx_items_make));
 CANDIDATES(rx_step_make, RX_COMPILER(rx_step_make));
 CANDIDATES(rx_loop_make, RX_COMPILER(rx_loop_make));

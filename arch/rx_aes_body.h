@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "arch/v128.h"
+#include "pow/kernel.h"
 #include "pow/rx_aes_keys.h"
 
 struct rx_columns {
@@ -101,10 +102,18 @@ static PLAB_ALWAYS_INLINE void rx_fill_4r_body(uint8_t state[64], uint8_t *out, 
     rx_store(state, rx_settle(s, k3));
 }
 
-static PLAB_ALWAYS_INLINE void rx_hash_1r_body(const uint8_t *in, size_t in_bytes,
-                                               uint8_t out[64]) {
+/* The two closing rounds of the hash. */
+static PLAB_ALWAYS_INLINE void rx_hash_close(struct rx_columns s, struct rx_columns owed,
+                                             uint8_t out[64]) {
     struct rx_columns extra0 = rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[0]));
     struct rx_columns extra1 = rx_same_key(v128_loadu(plab_rx_hash_1r_extra_keys[1]));
+    s = rx_hash_round(s, owed, extra0);
+    s = rx_hash_round(s, extra0, extra1);
+    rx_store(out, rx_settle(s, extra1));
+}
+
+static PLAB_ALWAYS_INLINE void rx_hash_1r_body(const uint8_t *in, size_t in_bytes,
+                                               uint8_t out[64]) {
     struct rx_columns s = rx_load(plab_rx_hash_1r_state);
     struct rx_columns owed = rx_same_key(v128_set(0, 0));
 
@@ -113,9 +122,31 @@ static PLAB_ALWAYS_INLINE void rx_hash_1r_body(const uint8_t *in, size_t in_byte
         s = rx_hash_round(s, owed, keys);
         owed = keys;
     }
-    s = rx_hash_round(s, owed, extra0);
-    s = rx_hash_round(s, extra0, extra1);
-    rx_store(out, rx_settle(s, extra1));
+    rx_hash_close(s, owed, out);
+}
+
+/* Eight chains are enough to keep the AES units busy, so scratchpads take turns: two at once, which
+ * lie megabytes apart, would make each load wait for a store with the same low address bits. */
+static PLAB_ALWAYS_INLINE void rx_turn_1r_body(struct plab_rx_turn *turns, unsigned count,
+                                               size_t pad_bytes) {
+    struct rx_columns fill_keys = rx_load(plab_rx_gen_1r_keys);
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t *pad = turns[i].pad;
+        struct rx_columns fill = rx_settle(rx_load(turns[i].state), fill_keys);
+        struct rx_columns hash = rx_load(plab_rx_hash_1r_state);
+        struct rx_columns owed = rx_same_key(v128_set(0, 0));
+
+        for (size_t at = 0; at < pad_bytes; at += 64) {
+            __builtin_prefetch(pad + at + PLAB_RX_TURN_AHEAD_BYTES);
+            struct rx_columns keys = rx_load_aligned(pad + at);
+            hash = rx_hash_round(hash, owed, keys);
+            owed = keys;
+            fill = rx_generator_round(fill, fill_keys, fill_keys);
+            rx_store_aligned(pad + at, rx_settle(fill, fill_keys));
+        }
+        rx_hash_close(hash, owed, turns[i].hash);
+        rx_store(turns[i].state, rx_settle(fill, fill_keys));
+    }
 }
 
 static PLAB_ALWAYS_INLINE void rx_mix_v2_body(uint8_t f[64], const uint8_t e[64]) {

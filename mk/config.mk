@@ -64,6 +64,7 @@ isa_flags = $(if $(filter %_aesni,$(1)),-msse4.1 -maes) \
   $(if $(filter %_avx2,$(1)),-mavx2 -mbmi2) \
   $(if $(filter %_vaes,$(1)),-mavx2 -mbmi2 -maes -mvaes) \
   $(if $(filter %_avx512,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mbmi2) \
+  $(if $(filter %_vaes512,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mbmi2 -maes -mvaes) \
   $(if $(filter %_ce,$(1)),-march=armv8-a+crypto) \
   $(if $(filter pow/rx_machine,$(1)),-frounding-math) \
   $(if $(filter pow/rx_superscalar,$(1)),$(VECTORIZE))

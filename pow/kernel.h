@@ -71,7 +71,7 @@ struct plab_rx_turn {
 
 /* The end of one hash and the start of the next in one pass over each of `count` (1 or more)
  * scratchpads of `pad_bytes` (a multiple of 64): AesHash1R of what is there, AesGenerator1R over
- * it. Several scratchpads at once hide the latency of the four chains of each.
+ * it.
  * Source: [RXSPEC] sections 2, 3.2 and 3.4. */
 typedef void plab_rx_turn_1r_fn(struct plab_rx_turn *turns, unsigned count, size_t pad_bytes);
 

@@ -37,10 +37,10 @@ function complain(what) {
     sub(/\.o$/, "", suffix)
     sub(/.*_/, "", suffix)
     objects++
-    aes = suffix ~ /^(aesni|vaes|ce)$/
-    sse4 = suffix ~ /^(ssse3|sse41|aesni|avx2|vaes|avx512)$/
-    vex = suffix ~ /^(avx2|vaes|avx512)$/
-    zmm = suffix == "avx512"
+    aes = suffix ~ /^(aesni|vaes|vaes512|ce)$/
+    sse4 = suffix ~ /^(ssse3|sse41|aesni|avx2|vaes|avx512|vaes512)$/
+    vex = suffix ~ /^(avx2|vaes|avx512|vaes512)$/
+    zmm = suffix ~ /^(avx512|vaes512)$/
     sha3 = suffix == "sha3"
     next
 }

@@ -14,6 +14,7 @@ plab_cn_loop_fn plab_cn_loop_r_ce;
 plab_rx_fill_1r_fn plab_rx_fill_1r_ce;
 plab_rx_fill_4r_fn plab_rx_fill_4r_ce;
 plab_rx_hash_1r_fn plab_rx_hash_1r_ce;
+plab_rx_turn_1r_fn plab_rx_turn_1r_ce;
 plab_rx_mix_v2_fn plab_rx_mix_v2_ce;
 
 #endif

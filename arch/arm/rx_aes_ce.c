@@ -14,6 +14,10 @@ void plab_rx_hash_1r_ce(const uint8_t *in, size_t in_bytes, uint8_t out[64]) {
     rx_hash_1r_body(in, in_bytes, out);
 }
 
+void plab_rx_turn_1r_ce(struct plab_rx_turn *turns, unsigned count, size_t pad_bytes) {
+    rx_turn_1r_body(turns, count, pad_bytes);
+}
+
 void plab_rx_mix_v2_ce(uint8_t f[64], const uint8_t e[64]) {
     rx_mix_v2_body(f, e);
 }

@@ -14,6 +14,8 @@ plab_cn_loop_fn plab_cn_loop_r_aesni;
 plab_rx_fill_1r_fn plab_rx_fill_1r_aesni;
 plab_rx_fill_4r_fn plab_rx_fill_4r_aesni;
 plab_rx_hash_1r_fn plab_rx_hash_1r_aesni;
+plab_rx_turn_1r_fn plab_rx_turn_1r_aesni;
+plab_rx_turn_1r_fn plab_rx_turn_1r_vaes512;
 plab_rx_mix_v2_fn plab_rx_mix_v2_aesni;
 plab_rx_items_make_fn plab_rx_items_make_x64;
 plab_rx_items_make_fn plab_rx_items_make_bmi2;
