@@ -70,9 +70,9 @@ static PLAB_ALWAYS_INLINE struct rx_columns rx_same_key(v128 key) {
 }
 
 /* Round `i` (0..3) of the second generator: one key for columns 0 and 1, another for 2 and 3. */
-static PLAB_ALWAYS_INLINE struct rx_columns rx_keys_4r(int i) {
-    v128 left = v128_loadu(plab_rx_gen_4r_keys[i]);
-    v128 right = v128_loadu(plab_rx_gen_4r_keys[i + 4]);
+static PLAB_ALWAYS_INLINE struct rx_columns rx_keys_4r(const uint64_t keys[8][2], int i) {
+    v128 left = v128_loadu(keys[i]);
+    v128 right = v128_loadu(keys[i + 4]);
     return (struct rx_columns){left, left, right, right};
 }
 
@@ -87,9 +87,10 @@ static PLAB_ALWAYS_INLINE void rx_fill_1r_body(uint8_t state[64], uint8_t *out, 
     rx_store(state, rx_settle(s, keys));
 }
 
-static PLAB_ALWAYS_INLINE void rx_fill_4r_body(uint8_t state[64], uint8_t *out, size_t out_bytes) {
-    struct rx_columns k0 = rx_keys_4r(0), k1 = rx_keys_4r(1);
-    struct rx_columns k2 = rx_keys_4r(2), k3 = rx_keys_4r(3);
+static PLAB_ALWAYS_INLINE void rx_fill_4r_body(const uint64_t keys[8][2], uint8_t state[64],
+                                               uint8_t *out, size_t out_bytes) {
+    struct rx_columns k0 = rx_keys_4r(keys, 0), k1 = rx_keys_4r(keys, 1);
+    struct rx_columns k2 = rx_keys_4r(keys, 2), k3 = rx_keys_4r(keys, 3);
     struct rx_columns s = rx_settle(rx_load(state), k3);
 
     for (size_t at = 0; at < out_bytes; at += 64) {

@@ -56,8 +56,10 @@ typedef void plab_cn_loop_fn(const struct plab_cn_loop_args *args);
  * and `state` with its final state. Source: [RXSPEC] section 3.2. */
 typedef void plab_rx_fill_1r_fn(uint8_t state[64], uint8_t *out, size_t out_bytes);
 
-/* AesGenerator4R, same shape. Source: [RXSPEC] section 3.3. */
-typedef void plab_rx_fill_4r_fn(uint8_t state[64], uint8_t *out, size_t out_bytes);
+/* AesGenerator4R, same shape. Keys 0..3 are those of columns 0 and 1, keys 4..7 of columns 2 and 3;
+ * a key is 16 bytes as two little-endian words. Source: [RXSPEC] section 3.3. */
+typedef void plab_rx_fill_4r_fn(const uint64_t keys[8][2], uint8_t state[64], uint8_t *out,
+                                size_t out_bytes);
 
 /* AesHash1R of `in` (aligned, a multiple of 64 bytes). Source: [RXSPEC] section 3.4. */
 typedef void plab_rx_hash_1r_fn(const uint8_t *in, size_t in_bytes, uint8_t out[64]);

@@ -20,6 +20,16 @@ struct plab_rx_cache;
 struct plab_rx_vm;
 struct plab_hash_input; /* pow/hasher.h */
 
+/* How often each instruction occurs: which of the 256 opcodes mean it. Source: [RXSPEC] tables
+ * 5.2.1 to 5.5.1; the variants' configuration headers. */
+enum plab_rx_opcodes {
+    PLAB_RX_OPCODES_BASE, /* rx/0 and most others */
+    PLAB_RX_OPCODES_WOW,
+    PLAB_RX_OPCODES_GRAFT,
+    PLAB_RX_OPCODES_LOKI,
+    PLAB_RX_OPCODES_COUNT
+};
+
 /* Parameters of one variant. Source: [RXSPEC] table 1.2.1; units in the names. */
 struct plab_rx_params {
     uint32_t argon_kib;
@@ -34,6 +44,8 @@ struct plab_rx_params {
     uint32_t program_iterations;
     uint32_t program_count;
     uint32_t l1_bytes, l2_bytes, l3_bytes; /* scratchpad levels, powers of two */
+    enum plab_rx_opcodes opcodes;
+    bool four_keys; /* programs are generated with one set of AES keys for all columns: rx/wow */
     bool v2; /* gated CFROUND, AES mix of F and E, prefetch two iterations ahead, commitment */
 };
 

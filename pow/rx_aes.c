@@ -26,6 +26,17 @@ const uint64_t plab_rx_gen_4r_keys[8][2] = {
     {UINT64_C(0x915839DE7A7CD609), UINT64_C(0xC0B0762D0C06D1FD)},
 };
 
+const uint64_t plab_rx_gen_4r_four_keys[8][2] = {
+    {UINT64_C(0x7FFBE4A6F890465D), UINT64_C(0xCF359E95141F82B7)},
+    {UINT64_C(0xFEE8278A6A55C450), UINT64_C(0x6741FFDCBD5C5AC3)},
+    {UINT64_C(0xD524FDE4114C47A4), UINT64_C(0x3D324AACA7279AD2)},
+    {UINT64_C(0x99A9AEFF810C3A2A), UINT64_C(0x76F6DB0842D3DBD9)},
+    {UINT64_C(0x7FFBE4A6F890465D), UINT64_C(0xCF359E95141F82B7)},
+    {UINT64_C(0xFEE8278A6A55C450), UINT64_C(0x6741FFDCBD5C5AC3)},
+    {UINT64_C(0xD524FDE4114C47A4), UINT64_C(0x3D324AACA7279AD2)},
+    {UINT64_C(0x99A9AEFF810C3A2A), UINT64_C(0x76F6DB0842D3DBD9)},
+};
+
 const uint64_t plab_rx_hash_1r_state[4][2] = {
     {UINT64_C(0x9FA856DE92B52C0D), UINT64_C(0xD7983AADCC82DB47)},
     {UINT64_C(0x15C7B798338D996E), UINT64_C(0xACE78057F59E125A)},
@@ -70,8 +81,9 @@ void plab_rx_fill_1r_c(uint8_t state[64], uint8_t *out, size_t out_bytes) {
     store_columns(state, &s);
 }
 
-void plab_rx_fill_4r_c(uint8_t state[64], uint8_t *out, size_t out_bytes) {
-    const uint64_t(*k)[2] = plab_rx_gen_4r_keys;
+void plab_rx_fill_4r_c(const uint64_t keys[8][2], uint8_t state[64], uint8_t *out,
+                       size_t out_bytes) {
+    const uint64_t(*k)[2] = keys;
     struct columns s = load_columns(state);
     for (size_t at = 0; at < out_bytes; at += 64) {
         for (int round = 0; round < 4; round++) {

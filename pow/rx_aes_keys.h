@@ -19,6 +19,10 @@ extern const uint64_t plab_rx_gen_1r_keys[4][2];
 /* Hash512("RandomX AesGenerator4R keys 0-3"), Hash512("... keys 4-7"): columns 0, 1 and 2, 3. */
 extern const uint64_t plab_rx_gen_4r_keys[8][2];
 
+/* Hash512("RandomX AesGenerator4R keys"), twice: the keys before the columns got different ones, of
+ * rx/wow. */
+extern const uint64_t plab_rx_gen_4r_four_keys[8][2];
+
 /* Hash512("RandomX AesHash1R state"): the first state. */
 extern const uint64_t plab_rx_hash_1r_state[4][2];
 

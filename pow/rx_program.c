@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/bytes.h"
+#include "pow/rx_aes_keys.h"
 #include "pow/rx_superscalar.h"
 
 /* Instructions as they are encoded, in the order of their opcodes. */
@@ -39,8 +40,9 @@ enum instruction {
     ISTORE,
 };
 
-/* The instruction of each opcode. Source: [RXSPEC] tables 5.2.1 to 5.5.1. */
-static const uint8_t instruction_of[256] = {
+/* The instruction of each opcode. Source: [RXSPEC] tables 5.2.1 to 5.5.1, and the
+ * variants' configurations. */
+static const uint8_t base_opcodes[256] = {
     [0 ... 15] = IADD_RS,   [16 ... 22] = IADD_M,    [23 ... 38] = ISUB_R,
     [39 ... 45] = ISUB_M,   [46 ... 61] = IMUL_R,    [62 ... 65] = IMUL_M,
     [66 ... 69] = IMULH_R,  [70] = IMULH_M,          [71 ... 74] = ISMULH_R,
@@ -51,6 +53,48 @@ static const uint8_t instruction_of[256] = {
     [161 ... 165] = FSUB_M, [166 ... 171] = FSCAL_R, [172 ... 203] = FMUL_R,
     [204 ... 207] = FDIV_M, [208 ... 213] = FSQRT_R, [214 ... 238] = CBRANCH,
     [239] = CFROUND,        [240 ... 255] = ISTORE,
+};
+static const uint8_t wow_opcodes[256] = {
+    [0 ... 24] = IADD_RS,    [25 ... 31] = IADD_M,    [32 ... 47] = ISUB_R,
+    [48 ... 54] = ISUB_M,    [55 ... 70] = IMUL_R,    [71 ... 74] = IMUL_M,
+    [75 ... 78] = IMULH_R,   [79] = IMULH_M,          [80 ... 83] = ISMULH_R,
+    [84] = ISMULH_M,         [85 ... 92] = IMUL_RCP,  [93 ... 94] = INEG_R,
+    [95 ... 109] = IXOR_R,   [110 ... 114] = IXOR_M,  [115 ... 124] = IROR_R,
+    [125 ... 128] = ISWAP_R, [129 ... 136] = FSWAP_R, [137 ... 156] = FADD_R,
+    [157 ... 161] = FADD_M,  [162 ... 181] = FSUB_R,  [182 ... 186] = FSUB_M,
+    [187 ... 192] = FSCAL_R, [193 ... 212] = FMUL_R,  [213 ... 216] = FDIV_M,
+    [217 ... 222] = FSQRT_R, [223 ... 238] = CBRANCH, [239] = CFROUND,
+    [240 ... 255] = ISTORE,
+};
+static const uint8_t graft_opcodes[256] = {
+    [0 ... 15] = IADD_RS,   [16 ... 22] = IADD_M,    [23 ... 38] = ISUB_R,
+    [39 ... 45] = ISUB_M,   [46 ... 61] = IMUL_R,    [62 ... 65] = IMUL_M,
+    [66 ... 69] = IMULH_R,  [70] = IMULH_M,          [71 ... 74] = ISMULH_R,
+    [75] = ISMULH_M,        [76 ... 83] = IMUL_RCP,  [84 ... 85] = INEG_R,
+    [86 ... 100] = IXOR_R,  [101 ... 105] = IXOR_M,  [106 ... 112] = IROR_R,
+    [113 ... 115] = IROL_R, [116 ... 119] = ISWAP_R, [120 ... 123] = FSWAP_R,
+    [124 ... 139] = FADD_R, [140 ... 144] = FADD_M,  [145 ... 160] = FSUB_R,
+    [161 ... 165] = FSUB_M, [166 ... 171] = FSCAL_R, [172 ... 203] = FMUL_R,
+    [204 ... 207] = FDIV_M, [208 ... 213] = FSQRT_R, [214 ... 238] = CBRANCH,
+    [239] = CFROUND,        [240 ... 255] = ISTORE,
+};
+static const uint8_t loki_opcodes[256] = {
+    [0 ... 24] = IADD_RS,   [25 ... 31] = IADD_M,    [32 ... 47] = ISUB_R,
+    [48 ... 54] = ISUB_M,   [55 ... 70] = IMUL_R,    [71 ... 74] = IMUL_M,
+    [75 ... 78] = IMULH_R,  [79] = IMULH_M,          [80 ... 83] = ISMULH_R,
+    [84] = ISMULH_M,        [85 ... 92] = IMUL_RCP,  [93 ... 94] = INEG_R,
+    [95 ... 109] = IXOR_R,  [110 ... 114] = IXOR_M,  [115 ... 122] = IROR_R,
+    [123 ... 124] = IROL_R, [125 ... 128] = ISWAP_R, [129 ... 132] = FSWAP_R,
+    [133 ... 148] = FADD_R, [149 ... 153] = FADD_M,  [154 ... 169] = FSUB_R,
+    [170 ... 174] = FSUB_M, [175 ... 180] = FSCAL_R, [181 ... 212] = FMUL_R,
+    [213 ... 216] = FDIV_M, [217 ... 222] = FSQRT_R, [223 ... 238] = CBRANCH,
+    [239] = CFROUND,        [240 ... 255] = ISTORE,
+};
+static const uint8_t *const instruction_of[PLAB_RX_OPCODES_COUNT] = {
+    [PLAB_RX_OPCODES_BASE] = base_opcodes,
+    [PLAB_RX_OPCODES_WOW] = wow_opcodes,
+    [PLAB_RX_OPCODES_GRAFT] = graft_opcodes,
+    [PLAB_RX_OPCODES_LOKI] = loki_opcodes,
 };
 
 #define IADD_RS_DISPLACED_REG 5
@@ -73,10 +117,10 @@ struct word {
     uint64_t imm; /* sign-extended */
 };
 
-static struct word parse_word(const uint8_t *bytes) {
+static struct word parse_word(const uint8_t *bytes, const uint8_t *instructions) {
     uint32_t imm32 = plab_load32_le(bytes + 4);
     return (struct word){
-        .instruction = instruction_of[bytes[0]],
+        .instruction = instructions[bytes[0]],
         .dst = bytes[1] & 7,
         .src = bytes[2] & 7,
         .mod = bytes[3],
@@ -326,14 +370,19 @@ static void decode_config(struct plab_rx_program *out, const struct plab_rx_para
     out->e_mask[1] = e_register_mask(q[15]);
 }
 
+const uint64_t (*plab_rx_program_keys(const struct plab_rx_params *params))[2] {
+    return params->four_keys ? plab_rx_gen_4r_four_keys : plab_rx_gen_4r_keys;
+}
+
 void plab_rx_program_decode(struct plab_rx_program *out, const struct plab_rx_params *params,
                             const uint8_t *bytes) {
     assert(params->program_size <= PLAB_RX_PROGRAM_MAX);
     struct decoder d = {.params = params, .out = out};
+    const uint8_t *instructions = instruction_of[params->opcodes];
     decode_config(out, params, bytes);
     out->op_count = 0;
     for (uint32_t i = 0; i < params->program_size; i++) {
-        struct word w = parse_word(bytes + PLAB_RX_PROGRAM_BYTES(i));
+        struct word w = parse_word(bytes + PLAB_RX_PROGRAM_BYTES(i), instructions);
         decode_word(&d, &w);
     }
     out->op[out->op_count] = (struct plab_rx_op){.code = PLAB_RX_OP_END};

@@ -84,6 +84,9 @@ struct plab_rx_program {
     struct plab_rx_op op[PLAB_RX_PROGRAM_MAX + 1];
 };
 
+/* The eight keys of AesGenerator4R that the variant's programs are made with; static. */
+const uint64_t (*plab_rx_program_keys(const struct plab_rx_params *params))[2];
+
 /* Decodes PLAB_RX_PROGRAM_BYTES(params->program_size) bytes. Every byte string is a program. */
 void plab_rx_program_decode(struct plab_rx_program *out, const struct plab_rx_params *params,
                             const uint8_t *bytes);

@@ -140,7 +140,8 @@ static void prefetch_item(const struct plab_rx_vm *vm, const struct plab_rx_mach
 static void load_program(struct plab_rx_vm *vm, unsigned i, uint8_t seed[64]) {
     struct lane *lane = &vm->lane[i];
     struct plab_rx_machine *machine = &vm->machine[i];
-    vm->kernels.rx_fill_4r(seed, lane->code, PLAB_RX_PROGRAM_BYTES(vm->params->program_size));
+    vm->kernels.rx_fill_4r(plab_rx_program_keys(vm->params), seed, lane->code,
+                           PLAB_RX_PROGRAM_BYTES(vm->params->program_size));
     plab_rx_program_decode(&lane->program, vm->params, lane->code);
     plab_rx_machine_load(machine, &lane->program);
     prefetch_item(vm, machine, machine->ma);

@@ -6,8 +6,9 @@ void plab_rx_fill_1r_ce(uint8_t state[64], uint8_t *out, size_t out_bytes) {
     rx_fill_1r_body(state, out, out_bytes);
 }
 
-void plab_rx_fill_4r_ce(uint8_t state[64], uint8_t *out, size_t out_bytes) {
-    rx_fill_4r_body(state, out, out_bytes);
+void plab_rx_fill_4r_ce(const uint64_t keys[8][2], uint8_t state[64], uint8_t *out,
+                        size_t out_bytes) {
+    rx_fill_4r_body(keys, state, out, out_bytes);
 }
 
 void plab_rx_hash_1r_ce(const uint8_t *in, size_t in_bytes, uint8_t out[64]) {

@@ -29,8 +29,15 @@ static void invoke_fill_1r(plab_any_fn *fn, const struct ck_call *call) {
     ((plab_rx_fill_1r_fn *)fn)(call->at[0], call->at[1], call->buffer[1].bytes);
 }
 
+static void shape_fill_4r(struct ck_call *call, struct plab_prng *rng, bool bench) {
+    shape_fill(call, rng, bench);
+    call->count = 3;
+    call->buffer[2] = (struct ck_buffer){"keys", 8 * 16, 8, CK_IN};
+}
+
 static void invoke_fill_4r(plab_any_fn *fn, const struct ck_call *call) {
-    ((plab_rx_fill_4r_fn *)fn)(call->at[0], call->at[1], call->buffer[1].bytes);
+    const uint64_t(*keys)[2] = (const void *)call->at[2];
+    ((plab_rx_fill_4r_fn *)fn)(keys, call->at[0], call->at[1], call->buffer[1].bytes);
 }
 
 static void shape_hash(struct ck_call *call, struct plab_prng *rng, bool bench) {
@@ -162,7 +169,7 @@ static void invoke_argon2(plab_any_fn *fn, const struct ck_call *call) {
 
 const struct ck_kernel ck_keccak_f1600 = {shape_keccak, NULL, invoke_keccak};
 const struct ck_kernel ck_rx_fill_1r = {shape_fill, NULL, invoke_fill_1r};
-const struct ck_kernel ck_rx_fill_4r = {shape_fill, NULL, invoke_fill_4r};
+const struct ck_kernel ck_rx_fill_4r = {shape_fill_4r, NULL, invoke_fill_4r};
 const struct ck_kernel ck_rx_hash_1r = {shape_hash, NULL, invoke_hash};
 const struct ck_kernel ck_rx_turn_1r = {shape_turn, NULL, invoke_turn};
 const struct ck_kernel ck_rx_items_make = {shape_items, NULL, invoke_items};

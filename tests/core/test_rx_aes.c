@@ -18,6 +18,8 @@ TEST(rx_aes, keys_are_hashes_of_their_labels) {
     check_label("RandomX AesGenerator1R keys", plab_rx_gen_1r_keys, 64);
     check_label("RandomX AesGenerator4R keys 0-3", plab_rx_gen_4r_keys, 64);
     check_label("RandomX AesGenerator4R keys 4-7", plab_rx_gen_4r_keys + 4, 64);
+    check_label("RandomX AesGenerator4R keys", plab_rx_gen_4r_four_keys, 64);
+    check_label("RandomX AesGenerator4R keys", plab_rx_gen_4r_four_keys + 4, 64);
     check_label("RandomX AesHash1R state", plab_rx_hash_1r_state, 64);
     check_label("RandomX AesHash1R xkeys", plab_rx_hash_1r_extra_keys, 32);
 }
@@ -40,9 +42,9 @@ TEST(rx_aes, generator_1r_known_answer) {
 TEST(rx_aes, generator_4r_continues_from_its_state) {
     uint8_t state[64] = {1, 2, 3}, state_of_halves[64] = {1, 2, 3};
     PLAB_ALIGNED(64) uint8_t whole[256], halves[256];
-    plab_rx_fill_4r_c(state, whole, 256);
-    plab_rx_fill_4r_c(state_of_halves, halves, 128);
-    plab_rx_fill_4r_c(state_of_halves, halves + 128, 128);
+    plab_rx_fill_4r_c(plab_rx_gen_4r_keys, state, whole, 256);
+    plab_rx_fill_4r_c(plab_rx_gen_4r_keys, state_of_halves, halves, 128);
+    plab_rx_fill_4r_c(plab_rx_gen_4r_keys, state_of_halves, halves + 128, 128);
     CHECK_MEM(halves, whole, sizeof whole);
     CHECK_MEM(state, whole + 192, 64);
 }
