@@ -6,8 +6,8 @@
  * The work is fixed: a blob of plab_bench_blob_bytes() zero bytes with a 32-bit little-endian nonce
  * at the algorithm's offset; RandomX uses a key of 32 zero bytes, cn/r the height
  * PLAB_BENCH_HEIGHT. The sum of nonces 0 .. N-1 is the XOR of LE64(bytes 24..31) of their PoW
- * values (rx/2: commitments). For rx/0 and rx/2 these are the sums that XMRig's offline benchmark
- * publishes for several threads. Source:
+ * values (rx/2: commitments). For rx/0, rx/2 and rx/wow these are the sums that XMRig's offline
+ * benchmark publishes for several threads. Source:
  * xmrig@b2ca72480c58:src/backend/common/benchmark/BenchState_test.h.
  *
  * Each accumulator belongs to one thread; merged, they know the sum of every prefix of the nonces

@@ -57,14 +57,77 @@ static const struct plab_bench_sum rx_2[] = {
     {9000000, 0x3ebf37dcd5c4a215}, {10000000, 0x7efbddff3f30fb74},
 };
 
+static const struct plab_bench_sum rx_wow[] = {
+    {1, 0x6700a1354353aae9},       {2, 0xad7eadaef6c2f968},       {4, 0x562fecfa44613631},
+    {8, 0x3b673633670a073c},       {16, 0xf3b08f4680d4f147},      {32, 0x04b1952e8360fceb},
+    {64, 0x02389d2902bee876},      {10000, 0x6b0918757100b338},   {20000, 0x0b55785c1837f41b},
+    {250000, 0xc7f712c9603e2603},  {500000, 0x21a0e5aae6da7d8d},  {1000000, 0x0f3e5400b39ea96a},
+    {2000000, 0x85944ccfa2752d1f}, {3000000, 0x64affcae991811ba}, {4000000, 0x3e4d0b836d3b13ba},
+    {5000000, 0xeb7417d621271166}, {6000000, 0x97ffe10c0949ffa5}, {7000000, 0x84cac0f8879a4ba1},
+    {8000000, 0xa1b79f031da2459f}, {9000000, 0x9b65226da873e65d}, {10000000, 0x0f9e00c5a511c200},
+};
+
+static const struct plab_bench_sum rx_arq[] = {
+    {1, 0x3707ae3de87fc1db},  {2, 0x13e3b8e8df3da173},  {4, 0xabc4a033dde7dc72},
+    {8, 0xd8f76d89b55b7e13},  {16, 0x914b482bb1d682e6}, {32, 0x151e4a11b56a6984},
+    {64, 0xe76083cf9c24e74f},
+};
+
+static const struct plab_bench_sum rx_graft[] = {
+    {1, 0x5c18743107706cb6},  {2, 0xd019b1746923d014},  {4, 0xf216fb5663a06151},
+    {8, 0x22cd0da6412e8995},  {16, 0x03679141477faa11}, {32, 0x0921cfa0a96bbd39},
+    {64, 0xe5a91d2ecf8b37d1},
+};
+
+static const struct plab_bench_sum rx_sfx[] = {
+    {1, 0xffcbdfa2f1bf65dc},  {2, 0x256e54f789313f04},  {4, 0xa2d9113d03356c7e},
+    {8, 0x8fd62204baa73abe},  {16, 0x4220f96ebeac666c}, {32, 0x1bd18080c7316b84},
+    {64, 0xc9543e13fd98f902},
+};
+
+static const struct plab_bench_sum rx_yada[] = {
+    {1, 0x8645d32993e7e03f},  {2, 0xd5153e05ad739ae8},  {4, 0x2c58aa0fb9206bfc},
+    {8, 0x3cc9b2075dc50392},  {16, 0x498b1da85d4e9be8}, {32, 0xc5377e99f133a39d},
+    {64, 0x5fdabeecd9761525},
+};
+
+static const struct plab_bench_sum rx_keva[] = {
+    {1, 0x9fda866ca35174b0},  {2, 0xf0fdd835d940d23c},  {4, 0x202ef6b0d5baa450},
+    {8, 0xb204c3c4c7516dc7},  {16, 0xee4ab2b1635ff05e}, {32, 0x5ab7aedd241bf7e0},
+    {64, 0xab794bfb0aa8d829},
+};
+
+static const struct plab_bench_sum rx_loki[] = {
+    {1, 0x32c94ca04ca668e0},  {2, 0x37070da03653b7bf},  {4, 0x5e124b5caf6db54a},
+    {8, 0x78c7e91aa0254fb3},  {16, 0x02aa720e715b58f9}, {32, 0xd6aa1b81d5efa8f6},
+    {64, 0x6de99b46b68f2585},
+};
+
+static const struct plab_bench_sum rx_xeq[] = {
+    {1, 0xda3137092b85a5dd},  {2, 0xb566792b7356724e},  {4, 0xf714b267119fa355},
+    {8, 0x3c41c059281176b9},  {16, 0x500d7bff4f6e440a}, {32, 0xba788a2097e1817b},
+    {64, 0x5d0fca019b2fbed1},
+};
+
 static const struct {
     const char *algo;
     const struct plab_bench_sum *sums;
     size_t count;
 } tables[] = {
-    {"cn/0", cn_0, PLAB_ARRAY_LEN(cn_0)}, {"cn/1", cn_1, PLAB_ARRAY_LEN(cn_1)},
-    {"cn/2", cn_2, PLAB_ARRAY_LEN(cn_2)}, {"cn/r", cn_r, PLAB_ARRAY_LEN(cn_r)},
-    {"rx/0", rx_0, PLAB_ARRAY_LEN(rx_0)}, {"rx/2", rx_2, PLAB_ARRAY_LEN(rx_2)},
+    {"cn/0", cn_0, PLAB_ARRAY_LEN(cn_0)},
+    {"cn/1", cn_1, PLAB_ARRAY_LEN(cn_1)},
+    {"cn/2", cn_2, PLAB_ARRAY_LEN(cn_2)},
+    {"cn/r", cn_r, PLAB_ARRAY_LEN(cn_r)},
+    {"rx/0", rx_0, PLAB_ARRAY_LEN(rx_0)},
+    {"rx/2", rx_2, PLAB_ARRAY_LEN(rx_2)},
+    {"rx/wow", rx_wow, PLAB_ARRAY_LEN(rx_wow)},
+    {"rx/arq", rx_arq, PLAB_ARRAY_LEN(rx_arq)},
+    {"rx/graft", rx_graft, PLAB_ARRAY_LEN(rx_graft)},
+    {"rx/sfx", rx_sfx, PLAB_ARRAY_LEN(rx_sfx)},
+    {"rx/yada", rx_yada, PLAB_ARRAY_LEN(rx_yada)},
+    {"rx/keva", rx_keva, PLAB_ARRAY_LEN(rx_keva)},
+    {"rx/loki", rx_loki, PLAB_ARRAY_LEN(rx_loki)},
+    {"rx/xeq", rx_xeq, PLAB_ARRAY_LEN(rx_xeq)},
 };
 
 const struct plab_bench_sum *plab_bench_sums(const struct plab_algo *algo, size_t *count) {

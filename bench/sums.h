@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Known checksums of the benchmark's work (bench/checksum.h), so that a run of any length can be
- * verified: powers of two that were computed for this table, and for RandomX the sums that XMRig
- * publishes. tests/vectors/bench_sums.txt has the same values with their origins.
+ * verified: powers of two that were computed for this table, and for some RandomX variants the sums
+ * that XMRig publishes. tests/vectors/bench_sums.txt has the same values with their origins.
  */
 #ifndef PLAB_BENCH_SUMS_H
 #define PLAB_BENCH_SUMS_H

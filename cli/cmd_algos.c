@@ -51,7 +51,7 @@ static enum plab_status print_json(const struct plab_algo *algos, size_t count,
 }
 
 static void print_table(const struct plab_algo *algos, size_t count, const struct plab_cli *cli) {
-    printf("%-7s %-12s %-10s %-22s %s\n", "name", "family", "scratchpad", "shared memory",
+    printf("%-8s %-12s %-10s %-22s %s\n", "name", "family", "scratchpad", "shared memory",
            "used by");
     for (size_t i = 0; i < count; i++) {
         const struct plab_algo *algo = &algos[i];
@@ -60,7 +60,7 @@ static void print_table(const struct plab_algo *algos, size_t count, const struc
             snprintf(shared, sizeof shared, "%zu MiB (light %zu)",
                      plab_rx_dataset_bytes(algo->rx) >> 20, plab_rx_cache_bytes(algo->rx) >> 20);
         }
-        printf("%-7s %-12s %4zu KiB   %-22s %s\n", algo->name, family_name(algo),
+        printf("%-8s %-12s %4zu KiB   %-22s %s\n", algo->name, family_name(algo),
                algo->scratchpad_bytes >> 10, shared, algo->note);
     }
     printf("\nkernels on this CPU:\n");

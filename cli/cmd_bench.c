@@ -30,7 +30,7 @@ static const struct plab_verb verb = {
         "The work is always the same, so the checksum is, too: 112 zero bytes with a counting\n"
         "nonce, RandomX key of 32 zero bytes, cn/r height 1806260. A timed run reports the\n"
         "checksum of its first 32 hashes, --hashes N that of its N; known sums of longer\n"
-        "prefixes are compared as well. For RandomX they are those of XMRig's --bench.\n"
+        "prefixes are compared as well, for rx/0, rx/2 and rx/wow those of XMRig's --bench.\n"
         "RandomX runs in light mode (256 MiB) unless asked: the full dataset (2080 MiB) of fast\n"
         "mode, which miners use, takes about a minute to build on two cores. \"auto\" takes\n"
         "fast mode when there is the memory for it. --dataset-mem SIZE precomputes a part of\n"

@@ -122,16 +122,15 @@ static const char *default_agent(char out[PLAB_STRATUM_TEXT_MAX]) {
     return out;
 }
 
-/* All algorithms, the asked one swapped with the first, as XMRig lists them. */
+/* All algorithms that can be mined, the asked one swapped with the first, as XMRig lists them. */
 static void list_algos(struct plab_stratum_login *login, const struct plab_algo *first) {
     size_t count;
     const struct plab_algo *algos = plab_algo_list(&count);
-    login->algo_count = count < PLAB_STRATUM_ALGO_MAX ? count : PLAB_STRATUM_ALGO_MAX;
-    for (size_t i = 0; i < login->algo_count; i++) {
-        const char *name = i == 0               ? first->name
-                           : &algos[i] == first ? algos[0].name
-                                                : algos[i].name;
-        snprintf(login->algo[i], sizeof login->algo[i], "%s", name);
+    for (size_t i = 0; i < count && login->algo_count < PLAB_STRATUM_ALGO_MAX; i++) {
+        const struct plab_algo *algo = i == 0 ? first : &algos[i] == first ? &algos[0] : &algos[i];
+        if (!algo->no_pool) {
+            snprintf(login->algo[login->algo_count++], sizeof login->algo[0], "%s", algo->name);
+        }
     }
 }
 
@@ -384,6 +383,9 @@ static enum plab_status configure(struct plab_miner_config *config, const struct
         plab_mem_options_mode(&o->mem, PLAB_RX_AUTO, &config->workers.rx_mode, err);
     if (status == PLAB_OK) {
         status = plab_algo_find(o->algo, &config->algo, err);
+    }
+    if (status == PLAB_OK) {
+        status = plab_algo_check_pool(config->algo, err);
     }
     if (status == PLAB_OK) {
         status = parse_pools(o, pools, err);

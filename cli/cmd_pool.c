@@ -93,6 +93,9 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
                                   struct plab_error *err) {
     struct plab_pool_config *config = &options->config;
     enum plab_status status = plab_algo_find(options->algo_name, &config->algo, err);
+    if (status == PLAB_OK) {
+        status = plab_algo_check_pool(config->algo, err);
+    }
     if (status != PLAB_OK) {
         return status;
     }

@@ -149,6 +149,9 @@ static enum plab_status get_algo(const struct reader *reader, const char *key, c
     const struct plab_algo *algo;
     struct plab_error why = {.text = ""};
     enum plab_status status = plab_algo_find(raw != NULL ? raw : fallback, &algo, &why);
+    if (status == PLAB_OK) {
+        status = plab_algo_check_pool(algo, &why);
+    }
     if (status != PLAB_OK) {
         return bad(reader, PLAB_E_INPUT, key, "%s", why.text);
     }

@@ -85,7 +85,11 @@ static const struct plab_algo *algo_of(struct miner *miner, const struct plab_st
     }
     char name[3 * PLAB_STRATUM_NAME_MAX];
     plab_log_escape(job->algo, strlen(job->algo), name, sizeof name);
-    return plab_algo_find(name, &algo, err) == PLAB_OK ? algo : NULL;
+    enum plab_status status = plab_algo_find(name, &algo, err);
+    if (status == PLAB_OK) {
+        status = plab_algo_check_pool(algo, err);
+    }
+    return status == PLAB_OK ? algo : NULL;
 }
 
 /* Makes the workers' job of the pool's. */

@@ -7,6 +7,7 @@
 #include "pow/cryptonight.h"
 #include "pow/randomx.h"
 
+#define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
 static const struct plab_algo algorithms[] = {
@@ -63,6 +64,79 @@ static const struct plab_algo algorithms[] = {
         .has_commitment = true,
         .rx = &plab_rx_params_2,
     },
+    {
+        .name = "rx/wow",
+        .note = "Wownero",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 1 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_wow,
+    },
+    {
+        .name = "rx/arq",
+        .note = "ArQmA",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 256 * KIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_arq,
+    },
+    {
+        .name = "rx/graft",
+        .note = "Graft",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_graft,
+    },
+    {
+        .name = "rx/sfx",
+        .note = "Safex",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_sfx,
+    },
+    {
+        .name = "rx/yada",
+        .note = "YadaCoin; hash and bench only",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET_MAX,
+        .needs_seed = true,
+        .no_pool = true,
+        .rx = &plab_rx_params_yada,
+    },
+    {
+        .name = "rx/keva",
+        .note = "Kevacoin",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 1 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_keva,
+    },
+    {
+        .name = "rx/loki",
+        .note = "Loki, before its proof of stake",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 2 * MIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_loki,
+    },
+    {
+        .name = "rx/xeq",
+        .note = "Equilibria",
+        .family = PLAB_FAMILY_RANDOMX,
+        .scratchpad_bytes = 256 * KIB,
+        .nonce_offset = PLAB_NONCE_OFFSET,
+        .needs_seed = true,
+        .rx = &plab_rx_params_xeq,
+    },
 };
 
 const struct plab_algo *plab_algo_list(size_t *count) {
@@ -110,4 +184,14 @@ enum plab_status plab_algo_find(const char *name, const struct plab_algo **out,
         }
     }
     return fail_unknown(name, err);
+}
+
+enum plab_status plab_algo_check_pool(const struct plab_algo *algo, struct plab_error *err) {
+    if (algo->no_pool) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "%s is for hash and bench only: its nonce is at byte %u, its blobs are no "
+                         "Monero blobs, and its pools write targets big-endian",
+                         algo->name, (unsigned)algo->nonce_offset);
+    }
+    return PLAB_OK;
 }

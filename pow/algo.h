@@ -45,6 +45,7 @@ struct plab_algo {
     bool needs_height;        /* cn/r: the program depends on the block height */
     bool needs_seed;          /* RandomX: cache and dataset depend on a key */
     bool has_commitment;      /* rx/2: the value compared with the target is the commitment */
+    bool no_pool; /* rx/yada: its pools and blobs differ from the others' in more than the nonce */
     const struct plab_cn_params *cn; /* NULL unless PLAB_FAMILY_CRYPTONIGHT */
     const struct plab_rx_params *rx; /* NULL unless PLAB_FAMILY_RANDOMX */
 };
@@ -55,5 +56,9 @@ const struct plab_algo *plab_algo_list(size_t *count);
 /* The algorithm of that exact name, or PLAB_E_USAGE with a text that suggests the nearest one. */
 PLAB_NODISCARD enum plab_status plab_algo_find(const char *name, const struct plab_algo **out,
                                                struct plab_error *err);
+
+/* PLAB_E_USAGE, with the reason, for an algorithm that powlab can't mine or serve jobs for. */
+PLAB_NODISCARD enum plab_status plab_algo_check_pool(const struct plab_algo *algo,
+                                                     struct plab_error *err);
 
 #endif

@@ -49,15 +49,19 @@ struct plab_rx_params {
     bool v2; /* gated CFROUND, AES mix of F and E, prefetch two iterations ahead, commitment */
 };
 
-/* rx/0 and rx/2. */
-extern const struct plab_rx_params plab_rx_params_0, plab_rx_params_2;
+/* rx/0 and rx/2, rx/wow (Wownero), rx/arq (ArQmA), rx/graft (Graft), rx/sfx (Safex), rx/yada
+ * (YadaCoin), rx/keva (Kevacoin), rx/loki (Loki), rx/xeq (Equilibria). */
+extern const struct plab_rx_params plab_rx_params_0, plab_rx_params_2, plab_rx_params_wow,
+    plab_rx_params_arq, plab_rx_params_graft, plab_rx_params_sfx, plab_rx_params_yada,
+    plab_rx_params_keva, plab_rx_params_loki, plab_rx_params_xeq;
 
 /* Bytes of cache and dataset memory, and number of dataset items. */
 size_t plab_rx_cache_bytes(const struct plab_rx_params *params);
 size_t plab_rx_dataset_bytes(const struct plab_rx_params *params);
 uint64_t plab_rx_dataset_items(const struct plab_rx_params *params);
 
-/* True if caches and datasets of the two variants are interchangeable (rx/0 and rx/2). */
+/* True if caches and datasets of the two variants are interchangeable (rx/0 and rx/2; all others
+ * differ). */
 bool plab_rx_same_dataset(const struct plab_rx_params *a, const struct plab_rx_params *b);
 
 /* Creates an empty cache over `memory` (borrowed until destroyed; 64-byte aligned,

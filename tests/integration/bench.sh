@@ -75,6 +75,7 @@ for threads in 1 2; do
     check "rx/0 with $threads threads" measures "$(known rx/0 8)" -a rx/0 -t $threads --hashes 8
 done
 check "rx/2 sums commitments" measures "$(known rx/2 8)" -a rx/2 --hashes 8
+check "rx/yada has its nonce elsewhere" measures "$(known rx/yada 4)" -a rx/yada --hashes 4
 check "rx/0 without CPU features" measures "$(known rx/0 4)" -a rx/0 --hashes 4 --cpu-mask none
 check "cn/r without huge pages or pinning" measures "$(known cn/r 8)" -a cn/r --hashes 8 \
     --huge-pages never --no-pin

@@ -34,6 +34,8 @@ check "odd hex" refuses 2 "odd" hash -a cn/0 --input 000
 check "unknown algorithm suggests the nearest" refuses 2 "cn/r" hash -a cnr --input 00
 check "upper case suggests too" refuses 2 "rx/0" hash -a RX/0 --input 00
 check "cn/1 under 43 bytes" refuses 2 "43" hash -a cn/1 --input "$(printf '%084d' 0)"
+check "rx/yada has no pool" refuses 2 "hash and bench only" pool -a rx/yada
+check "rx/yada is not mined" refuses 2 "hash and bench only" mine -o 127.0.0.1:3333 -a rx/yada
 check "a seed above 60 bytes" refuses 2 "60" hash -a rx/0 --input 00 --seed "$(printf '%0122d' 0)"
 check "rx without a seed" refuses 2 "--seed" hash -a rx/0 --input 00
 check "cn/r without a height" refuses 2 "--height" hash -a cn/r --input 00
