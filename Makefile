@@ -6,6 +6,7 @@
 include mk/config.mk
 include mk/sources.mk
 include mk/tests.mk
+include mk/peers.mk
 -include $(DEP_FILES)
 
 .DEFAULT_GOAL := all

@@ -67,12 +67,16 @@ static void print_option(const struct plab_opt *opt) {
     }
 }
 
+static const char *program_of(const struct plab_verb *verb) {
+    return verb->standalone ? "" : "powlab ";
+}
+
 static void print_help(const struct opt_set *set, const struct plab_verb *verb) {
-    printf("powlab %s: %s\n\n", verb->name, verb->summary);
+    printf("%s%s: %s\n\n", program_of(verb), verb->name, verb->summary);
     if (set->help_full && verb->examples != NULL) {
         printf("Examples:\n%s\n", verb->examples);
     }
-    printf("Usage: powlab %s %s\n\nOptions:\n", verb->name, verb->usage);
+    printf("Usage: %s%s %s\n\nOptions:\n", program_of(verb), verb->name, verb->usage);
     for (size_t i = 0; i < set->count; i++) {
         print_option(&set->items[i]);
     }
@@ -274,7 +278,8 @@ static enum plab_status unknown_option(const struct opt_set *set, const struct p
     if (near != NULL) {
         return plab_fail(err, PLAB_E_USAGE, "unknown option %s; did you mean --%s?", arg, near);
     }
-    return plab_fail(err, PLAB_E_USAGE, "unknown option %s; see powlab %s -h", arg, verb->name);
+    return plab_fail(err, PLAB_E_USAGE, "unknown option %s; see %s%s -h", arg, program_of(verb),
+                     verb->name);
 }
 
 /* Handles argv[*at], an option; moves *at over a value that stands apart. */
@@ -364,8 +369,8 @@ enum plab_status plab_opt_parse(struct plab_cli *cli, const struct plab_verb *ve
         } else if (*operand_count < operand_cap) {
             operands[(*operand_count)++] = argv[i];
         } else {
-            return plab_fail(err, PLAB_E_USAGE, "unexpected argument \"%s\"; see powlab %s -h",
-                             argv[i], verb->name);
+            return plab_fail(err, PLAB_E_USAGE, "unexpected argument \"%s\"; see %s%s -h", argv[i],
+                             program_of(verb), verb->name);
         }
     }
     if (set.help_short || set.help_full) {

@@ -71,6 +71,7 @@ struct plab_verb {
     const char *notes;    /* free text for --help, lines ending in \n; may be NULL */
     bool has_json;        /* offers --json */
     bool has_kernels;     /* offers --cpu-mask */
+    bool standalone;      /* is a program of its own, not a verb of powlab */
 };
 
 /* Parses argv (argv[0] is the verb) by the verb's own options plus the common ones, and fills

@@ -14,6 +14,7 @@ allowed() {
     host) echo "host pow arch base" ;;
     stratum) echo "stratum base" ;;
     bench) echo "bench host pow arch base" ;;
+    bench/peers) echo "cli bench host pow arch base" ;; # a program of its own
     pool_client) echo "pool_client host stratum pow arch base" ;;
     pool) echo "pool host stratum pow arch base" ;;
     lab) echo "lab bench host stratum pow arch base" ;;
@@ -26,9 +27,10 @@ third_party() {
     case $1 in
     hwloc.h | hwloc/* | libcpuid/*) echo "host" ;;
     uv.h) echo "pool_client pool lab cli" ;;
-    jansson.h) echo "stratum pool lab bench cli" ;;
+    jansson.h) echo "stratum pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "lab" ;;
-    openssl/* | randomx.h | criterion/*) echo "tests" ;;
+    randomx.h) echo "bench/peers tests" ;;
+    openssl/* | criterion/*) echo "tests" ;;
     *) echo "any" ;;
     esac
 }
@@ -40,7 +42,10 @@ report() {
 }
 
 for file in $(git ls-files --cached --others --exclude-standard '*.c' '*.h' | grep -v '^tests/'); do
-    folder=${file%%/*}
+    case $file in
+    bench/peers/*) folder=bench/peers ;;
+    *) folder=${file%%/*} ;;
+    esac
     for include in $(sed -n 's/^#[[:space:]]*include "\([^"]*\)".*/\1/p' "$file"); do
         case " $(allowed "$folder") " in
         *" ${include%%/*} "*) ;;

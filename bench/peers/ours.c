@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/peers/ours.h"
+
+#include <stdlib.h>
+
+#include "pow/hasher.h"
+#include "pow/randomx.h"
+
+struct ours_thread {
+    struct plab_pages scratchpad;
+    struct plab_hasher *hasher;
+};
+
+struct plab_ours {
+    const struct plab_rx_params *params;
+    struct plab_kernels kernels;
+    const struct plab_pin_plan *plan; /* borrowed */
+    struct plab_pages cache_pages, window;
+    struct plab_rx_cache *cache;
+    struct ours_thread *threads;
+};
+
+static enum plab_status allocate(struct plab_ours *ours, uint64_t window_items,
+                                 struct plab_error *err) {
+    enum plab_status status = plab_pages_map(&ours->cache_pages, plab_rx_cache_bytes(ours->params),
+                                             PLAB_PAGES_AUTO, -1, err);
+    if (status == PLAB_OK) {
+        status = plab_pages_map(&ours->window, (size_t)window_items * PLAB_RX_ITEM_BYTES,
+                                PLAB_PAGES_AUTO, -1, err);
+    }
+    if (status == PLAB_OK) {
+        ours->threads = calloc(ours->plan->threads, sizeof *ours->threads);
+        status = ours->threads == NULL
+                     ? PLAB_E_NOMEM
+                     : plab_rx_cache_create(&ours->cache, ours->params, &ours->kernels,
+                                            ours->cache_pages.addr);
+        if (status != PLAB_OK) {
+            plab_fail(err, status, "not enough memory for a cache");
+        }
+    }
+    return status;
+}
+
+enum plab_status plab_ours_create(struct plab_ours **out, const struct plab_rx_params *params,
+                                  const struct plab_kernels *kernels,
+                                  const struct plab_pin_plan *plan, uint64_t window_items,
+                                  struct plab_error *err) {
+    struct plab_ours *ours = calloc(1, sizeof *ours);
+    if (ours == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory");
+    }
+    ours->params = params;
+    ours->kernels = *kernels;
+    ours->plan = plan;
+    enum plab_status status = allocate(ours, window_items, err);
+    if (status != PLAB_OK) {
+        plab_ours_destroy(&ours);
+    }
+    *out = ours;
+    return status;
+}
+
+void plab_ours_destroy(struct plab_ours **ours) {
+    if (*ours == NULL) {
+        return;
+    }
+    if ((*ours)->threads != NULL) {
+        plab_ours_close(*ours);
+    }
+    plab_rx_cache_destroy(&(*ours)->cache);
+    plab_pages_unmap(&(*ours)->cache_pages);
+    plab_pages_unmap(&(*ours)->window);
+    free((*ours)->threads);
+    free(*ours);
+    *ours = NULL;
+}
+
+enum plab_status plab_ours_build_cache(struct plab_ours *ours, const uint8_t *key, size_t key_len,
+                                       struct plab_error *err) {
+    return plab_rx_cache_build(ours->cache, key, key_len, NULL, err);
+}
+
+const uint8_t *plab_ours_cache_memory(const struct plab_ours *ours) {
+    return ours->cache_pages.addr;
+}
+
+uint8_t *plab_ours_window(const struct plab_ours *ours) {
+    return ours->window.addr;
+}
+
+void plab_ours_fill(const struct plab_ours *ours, uint64_t first, uint64_t count, uint8_t *out) {
+    plab_rx_dataset_fill(ours->cache, first, count, out);
+}
+
+/* ---- hashing ---- */
+
+static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
+                                    const struct plab_algo *algo, const uint8_t *dataset,
+                                    struct plab_error *err) {
+    struct ours_thread *t = &ours->threads[thread];
+    enum plab_status status =
+        plab_pages_map(&t->scratchpad, algo->scratchpad_bytes, PLAB_PAGES_AUTO,
+                       ours->plan->slots[thread].numa_node, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    status = plab_hasher_create(&t->hasher, algo, &ours->kernels, t->scratchpad.addr);
+    if (status != PLAB_OK) {
+        return plab_fail(err, status, "not enough memory for a hasher");
+    }
+    plab_hasher_set_seed(t->hasher, ours->cache, dataset,
+                         dataset != NULL ? plab_rx_dataset_items(algo->rx) : 0);
+    return plab_hasher_check(t->hasher, PLAB_PEERS_BLOB_BYTES, err);
+}
+
+enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
+                                const uint8_t *dataset, enum plab_peers_style style,
+                                struct plab_error *err) {
+    (void)style;
+    plab_ours_close(ours);
+    for (unsigned i = 0; i < ours->plan->threads; i++) {
+        enum plab_status status = open_thread(ours, i, algo, dataset, err);
+        if (status != PLAB_OK) {
+            return status;
+        }
+    }
+    return PLAB_OK;
+}
+
+void plab_ours_close(struct plab_ours *ours) {
+    for (unsigned i = 0; i < ours->plan->threads; i++) {
+        plab_hasher_destroy(&ours->threads[i].hasher);
+        plab_pages_unmap(&ours->threads[i].scratchpad);
+    }
+}
+
+void plab_ours_hash(struct plab_ours *ours, unsigned thread, uint32_t first, uint32_t count,
+                    uint8_t *out) {
+    struct plab_hasher *hasher = ours->threads[thread].hasher;
+    uint8_t blob[PLAB_PEERS_BLOB_BYTES];
+    for (uint32_t i = 0; i < count; i++) {
+        plab_peers_input(blob, first + i);
+        plab_hasher_hash(hasher, blob, sizeof blob, out + (size_t)i * PLAB_HASH_BYTES);
+    }
+}
+
+void plab_ours_pages(const struct plab_ours *ours, struct plab_pages_report *report) {
+    plab_pages_add(report, &ours->cache_pages);
+    plab_pages_add(report, &ours->window);
+    for (unsigned i = 0; i < ours->plan->threads; i++) {
+        plab_pages_add(report, &ours->threads[i].scratchpad);
+    }
+}
