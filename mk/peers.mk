@@ -32,3 +32,6 @@ bench-peers: $(PEERS_B)/bench-peers ## Measure powlab and librandomx in turns (B
 	$(Q)$< $(BENCH_PEERS_ARGS)
 
 -include $(PEERS_OBJ:.o=.d)
+
+# tests/integration/bench_peers.sh runs it.
+integration: $(PEERS_B)/bench-peers

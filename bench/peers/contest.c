@@ -13,6 +13,10 @@
 /* Items that a thread takes at once. A multiple of what either side does in a group. */
 #define CHUNK_ITEMS 10240
 
+/* Hashes that powlab interleaves in one thread, if nobody says otherwise. */
+#define LANES_V1 2
+#define LANES_V2 1
+
 /* One turn of one side, pair `pair`; its rate goes to `*rate`. */
 typedef enum plab_status turn_fn(void *cookie, enum plab_side side, size_t pair, double *rate,
                                  struct plab_error *err);
@@ -206,13 +210,13 @@ struct hash_turn {
     enum plab_side side;
     unsigned threads;
     uint32_t first, count; /* nonces of the first thread; the others follow */
-    uint8_t *out[PLAB_SIDE_COUNT];
+    uint8_t (*out[PLAB_SIDE_COUNT])[PLAB_HASH_BYTES];
 };
 
 static void hash_part(void *cookie, unsigned thread) {
     const struct hash_turn *turn = cookie;
     uint32_t first = turn->first + thread * turn->count;
-    uint8_t *out = turn->out[turn->side] + (size_t)thread * turn->count * PLAB_HASH_BYTES;
+    uint8_t(*out)[PLAB_HASH_BYTES] = turn->out[turn->side] + (size_t)thread * turn->count;
     if (turn->side == PLAB_SIDE_OURS) {
         plab_ours_hash(turn->contest->ours, thread, first, turn->count, out);
     } else {
@@ -242,8 +246,8 @@ static enum plab_status verify_hashes(void *cookie, size_t pair, struct plab_err
     size_t count = (size_t)turn->threads * turn->count;
     (void)pair;
     for (size_t i = 0; i < count; i++) {
-        if (memcmp(turn->out[PLAB_SIDE_OURS] + i * PLAB_HASH_BYTES,
-                   turn->out[PLAB_SIDE_THEIRS] + i * PLAB_HASH_BYTES, PLAB_HASH_BYTES) != 0) {
+        if (memcmp(turn->out[PLAB_SIDE_OURS][i], turn->out[PLAB_SIDE_THEIRS][i], PLAB_HASH_BYTES) !=
+            0) {
             uint64_t nonce = turn->first + i;
             return plab_fail(err, PLAB_E_MISMATCH, "the hashes of nonce %llu differ",
                              (unsigned long long)nonce);
@@ -257,7 +261,7 @@ static enum plab_status make_room(struct hash_turn *turn, struct plab_error *err
     size_t bytes = (size_t)turn->threads * turn->count * PLAB_HASH_BYTES;
     assert(bytes > 0);
     for (size_t side = 0; side < PLAB_SIDE_COUNT; side++) {
-        uint8_t *out = realloc(turn->out[side], bytes);
+        void *out = realloc(turn->out[side], bytes);
         if (out == NULL) {
             return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %zu bytes of hashes", bytes);
         }
@@ -302,7 +306,11 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     snprintf(name, sizeof name, "%s %s%s", algo->name, fast ? "fast" : "light", styles[style]);
     begin_row(row, name, "H/s", threads, 0);
 
-    enum plab_status status = plab_ours_open(contest->ours, algo, dataset, style, err);
+    unsigned lanes = style == PLAB_PEERS_BATCHES     ? PLAB_PEERS_BATCH
+                     : contest->lanes != 0           ? contest->lanes
+                     : algo->has_commitment /* v2 */ ? LANES_V2
+                                                     : LANES_V1;
+    enum plab_status status = plab_ours_open(contest->ours, algo, dataset, style, lanes, err);
     if (status == PLAB_OK) {
         status = plab_theirs_open(contest->theirs, algo->has_commitment, fast, style, err);
     }
@@ -311,6 +319,7 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     }
     if (status == PLAB_OK) {
         row->work = (uint64_t)turn.count * threads;
+        row->lanes = plab_ours_lanes(contest->ours);
         note_pages(contest, row);
         status = take_pairs(contest, row, turn_hashes, verify_hashes, &turn, err);
     }

@@ -20,7 +20,8 @@ struct plab_contest {
     struct plab_ours *ours;
     struct plab_theirs *theirs;
     const struct plab_pin_plan *plan;
-    unsigned pairs;      /* 1 .. PLAB_PEERS_PAIRS_MAX */
+    unsigned pairs; /* 1 .. PLAB_PEERS_PAIRS_MAX */
+    unsigned lanes; /* hashes that powlab interleaves in a thread of fast mode; 0: its default */
     double turn_seconds; /* roughly how long a turn of hashing takes the slower side */
 };
 
@@ -29,8 +30,9 @@ struct plab_peers_row {
     char name[40];
     const char *unit; /* of the rates, e.g. "H/s" */
     unsigned threads;
-    uint64_t work;                                       /* hashes or items of a turn */
-    size_t pairs;                                        /* taken */
+    unsigned lanes; /* of powlab's hashers; 0 where there are none */
+    uint64_t work;  /* hashes or items of a turn */
+    size_t pairs;   /* taken */
     double rates[PLAB_SIDE_COUNT][PLAB_PEERS_PAIRS_MAX]; /* per second, one a pair */
     double ratios[PLAB_PEERS_PAIRS_MAX];                 /* ours over theirs */
     struct plab_stats rate[PLAB_SIDE_COUNT], ratio;

@@ -40,7 +40,7 @@ static const struct plab_verb verb = {
 static const char *const row_kinds[] = {"all", "cache", "dataset", "fast", "light", "batch", NULL};
 
 struct options {
-    uint64_t pairs, turn_ms, threads;
+    uint64_t pairs, turn_ms, threads, lanes;
     bool quick;
     const char *only; /* NULL: all */
     const char *peer; /* what to call the other side */
@@ -132,10 +132,10 @@ static json_t *row_json(const struct plab_peers_row *row) {
         json_array_append_new(ratios, json_real(row->ratios[i]));
     }
     json_t *object =
-        json_pack("{s:s, s:s, s:i, s:I, s:I, s:o, s:o, s:o, s:o}", "name", row->name, "unit",
-                  row->unit, "threads", (int)row->threads, "work", (json_int_t)row->work, "pairs",
-                  (json_int_t)row->pairs, "ratio", stats_json(&row->ratio), "powlab",
-                  stats_json(&row->rate[PLAB_SIDE_OURS]), "peer",
+        json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}", "name", row->name, "unit",
+                  row->unit, "threads", (int)row->threads, "lanes", (int)row->lanes, "work",
+                  (json_int_t)row->work, "pairs", (json_int_t)row->pairs, "ratio",
+                  stats_json(&row->ratio), "powlab", stats_json(&row->rate[PLAB_SIDE_OURS]), "peer",
                   stats_json(&row->rate[PLAB_SIDE_THEIRS]), "ratios", ratios);
     if (object != NULL && row->pages[PLAB_SIDE_OURS].asked_bytes > 0) {
         json_object_set_new(object, "pages_powlab", plab_json_pages(&row->pages[PLAB_SIDE_OURS]));
@@ -146,6 +146,7 @@ static json_t *row_json(const struct plab_peers_row *row) {
 
 static enum plab_status emit_json(const struct bench *b, struct plab_error *err) {
     json_t *rows = json_array(), *cpus = json_array();
+    assert(b->rows != NULL);
     for (size_t i = 0; i < b->row_count; i++) {
         json_array_append_new(rows, row_json(&b->rows[i]));
     }
@@ -290,6 +291,7 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     }
     b->contest.plan = &b->plan;
     b->contest.pairs = (unsigned)(o->pairs != 0 ? o->pairs : o->quick ? QUICK_PAIRS : PAIRS);
+    b->contest.lanes = (unsigned)o->lanes;
     b->contest.turn_seconds = (double)(o->quick ? QUICK_TURN_MS : o->turn_ms) / 1e3;
     b->rows = calloc(ROWS_MAX, sizeof *b->rows);
     status = b->rows == NULL ? plab_fail(err, PLAB_E_NOMEM, "not enough memory for the results")
@@ -314,6 +316,9 @@ static enum plab_status parse(struct bench *b, int argc, char **argv, int *only,
          "time of a turn of hashing (default: 500ms)", 1, 60000, NULL},
         {'t', "threads", PLAB_OPT_U64, &o->threads, "N",
          "what \"all threads\" are (default: as in powlab bench)", 1, PLAB_TEAM_MAX, NULL},
+        {'l', "lanes", PLAB_OPT_U64, &o->lanes, "N",
+         "hashes that powlab interleaves in fast mode (default: 2, rx/2 1)", 1, PLAB_PEERS_BATCH,
+         NULL},
         {0, "only", PLAB_OPT_CHOICE, only, "ROWS", "all, cache, dataset, fast, light or batch", 0,
          0, row_kinds},
         {0, "peer", PLAB_OPT_TEXT, &o->peer, "NAME", "what to call the other side", 0, 0, NULL},

@@ -7,7 +7,7 @@
 #include "pow/randomx.h"
 
 struct ours_thread {
-    struct plab_pages scratchpad;
+    struct plab_pages scratchpads; /* of all lanes */
     struct plab_hasher *hasher;
 };
 
@@ -18,6 +18,8 @@ struct plab_ours {
     struct plab_pages cache_pages, window;
     struct plab_rx_cache *cache;
     struct ours_thread *threads;
+    enum plab_peers_style style;
+    unsigned lanes;
 };
 
 static enum plab_status allocate(struct plab_ours *ours, uint64_t window_items,
@@ -99,12 +101,12 @@ static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
                                     struct plab_error *err) {
     struct ours_thread *t = &ours->threads[thread];
     enum plab_status status =
-        plab_pages_map(&t->scratchpad, algo->scratchpad_bytes, PLAB_PAGES_AUTO,
+        plab_pages_map(&t->scratchpads, ours->lanes * algo->scratchpad_bytes, PLAB_PAGES_AUTO,
                        ours->plan->slots[thread].numa_node, err);
     if (status != PLAB_OK) {
         return status;
     }
-    status = plab_hasher_create(&t->hasher, algo, &ours->kernels, t->scratchpad.addr);
+    status = plab_hasher_create(&t->hasher, algo, &ours->kernels, ours->lanes, t->scratchpads.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "not enough memory for a hasher");
     }
@@ -114,10 +116,13 @@ static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
 }
 
 enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
-                                const uint8_t *dataset, enum plab_peers_style style,
+                                const uint8_t *dataset, enum plab_peers_style style, unsigned lanes,
                                 struct plab_error *err) {
-    (void)style;
+    unsigned lanes_max = plab_hasher_lanes_max(algo);
+    unsigned most = lanes_max < PLAB_PEERS_BATCH ? lanes_max : PLAB_PEERS_BATCH;
     plab_ours_close(ours);
+    ours->style = style;
+    ours->lanes = style == PLAB_PEERS_SINGLE ? 1 : lanes < most ? lanes : most;
     for (unsigned i = 0; i < ours->plan->threads; i++) {
         enum plab_status status = open_thread(ours, i, algo, dataset, err);
         if (status != PLAB_OK) {
@@ -130,24 +135,70 @@ enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *
 void plab_ours_close(struct plab_ours *ours) {
     for (unsigned i = 0; i < ours->plan->threads; i++) {
         plab_hasher_destroy(&ours->threads[i].hasher);
-        plab_pages_unmap(&ours->threads[i].scratchpad);
+        plab_pages_unmap(&ours->threads[i].scratchpads);
+    }
+}
+
+/* The next `count` inputs of a pipeline. */
+struct group {
+    uint8_t blobs[PLAB_PEERS_BATCH][PLAB_PEERS_BLOB_BYTES];
+    struct plab_hash_input inputs[PLAB_PEERS_BATCH];
+};
+
+static const struct plab_hash_input *group(struct group *group, uint32_t first, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        plab_peers_input(group->blobs[i], first + i);
+        group->inputs[i] = (struct plab_hash_input){group->blobs[i], PLAB_PEERS_BLOB_BYTES};
+    }
+    return group->inputs;
+}
+
+static void hash_pipelined(struct plab_hasher *hasher, unsigned lanes, uint32_t first,
+                           uint32_t count, uint8_t (*out)[PLAB_HASH_BYTES]) {
+    struct group g;
+    uint32_t end = first + count;
+    while (first < end) {
+        unsigned now = end - first < lanes ? end - first : lanes;
+        plab_hasher_start(hasher, group(&g, first, now), now);
+        for (; first + 2 * now <= end; first += now, out += now) {
+            plab_hasher_next(hasher, group(&g, first + now, now), out);
+        }
+        plab_hasher_next(hasher, NULL, out);
+        first += now;
+        out += now;
+    }
+}
+
+static void hash_singly(struct plab_hasher *hasher, uint32_t first, uint32_t count,
+                        uint8_t (*out)[PLAB_HASH_BYTES]) {
+    uint8_t blob[PLAB_PEERS_BLOB_BYTES];
+    for (uint32_t i = 0; i < count; i++) {
+        plab_peers_input(blob, first + i);
+        plab_hasher_hash(hasher, blob, sizeof blob, out[i]);
     }
 }
 
 void plab_ours_hash(struct plab_ours *ours, unsigned thread, uint32_t first, uint32_t count,
-                    uint8_t *out) {
+                    uint8_t (*out)[PLAB_HASH_BYTES]) {
     struct plab_hasher *hasher = ours->threads[thread].hasher;
-    uint8_t blob[PLAB_PEERS_BLOB_BYTES];
-    for (uint32_t i = 0; i < count; i++) {
-        plab_peers_input(blob, first + i);
-        plab_hasher_hash(hasher, blob, sizeof blob, out + (size_t)i * PLAB_HASH_BYTES);
+    uint32_t step = ours->style == PLAB_PEERS_BATCHES ? PLAB_PEERS_BATCH : count;
+    if (ours->style == PLAB_PEERS_SINGLE) {
+        hash_singly(hasher, first, count, out);
+        return;
     }
+    for (uint32_t i = 0; i < count; i += step) {
+        hash_pipelined(hasher, ours->lanes, first + i, step, out + i);
+    }
+}
+
+unsigned plab_ours_lanes(const struct plab_ours *ours) {
+    return ours->lanes;
 }
 
 void plab_ours_pages(const struct plab_ours *ours, struct plab_pages_report *report) {
     plab_pages_add(report, &ours->cache_pages);
     plab_pages_add(report, &ours->window);
     for (unsigned i = 0; i < ours->plan->threads; i++) {
-        plab_pages_add(report, &ours->threads[i].scratchpad);
+        plab_pages_add(report, &ours->threads[i].scratchpads);
     }
 }

@@ -33,16 +33,20 @@ uint8_t *plab_ours_window(const struct plab_ours *ours);
 void plab_ours_fill(const struct plab_ours *ours, uint64_t first, uint64_t count, uint8_t *out);
 
 /* Makes a hasher of `algo` for each thread: fast mode with a complete `dataset`, light mode if it
- * is NULL. Replaces those of an earlier call. */
+ * is NULL. It has `lanes` lanes, or as many as it can have; one for hashes that are asked for one
+ * by one. Replaces those of an earlier call. */
 PLAB_NODISCARD enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
                                                const uint8_t *dataset, enum plab_peers_style style,
-                                               struct plab_error *err);
+                                               unsigned lanes, struct plab_error *err);
 void plab_ours_close(struct plab_ours *ours);
 
-/* Hashes of nonces first .. first + count - 1 with the hasher of `thread`, 32 bytes each. `count`
- * is a multiple of PLAB_PEERS_BATCH. */
+/* Hashes of nonces first .. first + count - 1 with the hasher of `thread`. `count` is
+ * a multiple of PLAB_PEERS_BATCH. */
 void plab_ours_hash(struct plab_ours *ours, unsigned thread, uint32_t first, uint32_t count,
-                    uint8_t *out);
+                    uint8_t (*out)[PLAB_HASH_BYTES]);
+
+/* Lanes that the hashers have. */
+unsigned plab_ours_lanes(const struct plab_ours *ours);
 
 /* Adds all of this side's memory to a report. */
 void plab_ours_pages(const struct plab_ours *ours, struct plab_pages_report *report);

@@ -182,27 +182,29 @@ void plab_theirs_close(struct plab_theirs *theirs) {
     }
 }
 
-static void hash_singly(randomx_vm *vm, uint32_t first, uint32_t count, uint8_t *out) {
+static void hash_singly(randomx_vm *vm, uint32_t first, uint32_t count,
+                        uint8_t (*out)[PLAB_HASH_BYTES]) {
     uint8_t blob[PLAB_PEERS_BLOB_BYTES];
     for (uint32_t i = 0; i < count; i++) {
         plab_peers_input(blob, first + i);
-        randomx_calculate_hash(vm, blob, sizeof blob, out + (size_t)i * PLAB_HASH_BYTES);
+        randomx_calculate_hash(vm, blob, sizeof blob, out[i]);
     }
 }
 
-static void hash_pipelined(randomx_vm *vm, uint32_t first, uint32_t count, uint8_t *out) {
+static void hash_pipelined(randomx_vm *vm, uint32_t first, uint32_t count,
+                           uint8_t (*out)[PLAB_HASH_BYTES]) {
     uint8_t blob[PLAB_PEERS_BLOB_BYTES];
     plab_peers_input(blob, first);
     randomx_calculate_hash_first(vm, blob, sizeof blob);
-    for (uint32_t i = 1; i < count; i++, out += PLAB_HASH_BYTES) {
+    for (uint32_t i = 1; i < count; i++) {
         plab_peers_input(blob, first + i);
-        randomx_calculate_hash_next(vm, blob, sizeof blob, out);
+        randomx_calculate_hash_next(vm, blob, sizeof blob, out[i - 1]);
     }
-    randomx_calculate_hash_last(vm, out);
+    randomx_calculate_hash_last(vm, out[count - 1]);
 }
 
 void plab_theirs_hash(struct plab_theirs *theirs, unsigned thread, uint32_t first, uint32_t count,
-                      uint8_t *out) {
+                      uint8_t (*out)[PLAB_HASH_BYTES]) {
     randomx_vm *vm = theirs->vms[thread];
     uint32_t step = theirs->style == PLAB_PEERS_BATCHES ? PLAB_PEERS_BATCH : count;
     fenv_t saved; /* the pipelined interface leaves the rounding mode as the last program had it */
@@ -211,7 +213,7 @@ void plab_theirs_hash(struct plab_theirs *theirs, unsigned thread, uint32_t firs
         hash_singly(vm, first, count, out);
     } else {
         for (uint32_t i = 0; i < count; i += step) {
-            hash_pipelined(vm, first + i, step, out + (size_t)i * PLAB_HASH_BYTES);
+            hash_pipelined(vm, first + i, step, out + i);
         }
     }
     fesetenv(&saved);

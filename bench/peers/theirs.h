@@ -40,9 +40,10 @@ PLAB_NODISCARD enum plab_status plab_theirs_open(struct plab_theirs *theirs, boo
                                                  struct plab_error *err);
 void plab_theirs_close(struct plab_theirs *theirs);
 
-/* Hashes of nonces first .. first + count - 1 with the machine of `thread`, 32 bytes each. */
+/* Hashes of nonces first .. first + count - 1 with the machine of `thread`. `count` is a multiple
+ * of PLAB_PEERS_BATCH. */
 void plab_theirs_hash(struct plab_theirs *theirs, unsigned thread, uint32_t first, uint32_t count,
-                      uint8_t *out);
+                      uint8_t (*out)[PLAB_HASH_BYTES]);
 
 /* What this side asked for and got, as far as it can be known from outside: explicit huge pages, or
  * all transparent ones of the process that are not in `ours`. Without an incomplete dataset. */
