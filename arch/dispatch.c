@@ -22,6 +22,8 @@
 #define RX_ITEMS(kernel)                                                               \
     {"x64", PLAB_CPU_JIT, (plab_any_fn *)plab_##kernel##_x64},                         \
         {"bmi2", PLAB_CPU_JIT | PLAB_CPU_BMI2, (plab_any_fn *)plab_##kernel##_bmi2},   \
+        {"avx2", PLAB_CPU_JIT | PLAB_CPU_AVX2 | PLAB_CPU_BMI2,                         \
+         (plab_any_fn *)plab_##kernel##_avx2},                                         \
         {"avx512", PLAB_CPU_JIT | PLAB_CPU_AVX512 | PLAB_CPU_BMI2,                     \
          (plab_any_fn *)plab_##kernel##_avx512},                                       \
         {"ifma", PLAB_CPU_JIT | PLAB_CPU_AVX512 | PLAB_CPU_AVX512IFMA | PLAB_CPU_BMI2, \

@@ -19,6 +19,7 @@ plab_rx_turn_1r_fn plab_rx_turn_1r_vaes512;
 plab_rx_mix_v2_fn plab_rx_mix_v2_aesni;
 plab_rx_items_make_fn plab_rx_items_make_x64;
 plab_rx_items_make_fn plab_rx_items_make_bmi2;
+plab_rx_items_make_fn plab_rx_items_make_avx2;
 plab_rx_items_make_fn plab_rx_items_make_avx512;
 plab_rx_items_make_fn plab_rx_items_make_ifma;
 plab_argon2_fill_fn plab_argon2_fill_avx2;

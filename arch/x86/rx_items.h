@@ -66,6 +66,9 @@ bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t pr
                            const struct rx_items_shape *shape, unsigned forms,
                            struct plab_codemem *code);
 
+/* Code that makes the word in rdx a line's address, stores that at `lines` and prefetches it. */
+void plab_rx_items_emit_next_line(struct ss_emit *e, size_t lines);
+
 static inline rx_items_round_fn *rx_items_round(const struct plab_rx_cache *cache, unsigned form,
                                                 uint32_t program) {
     const struct rx_items_code *head = (const void *)cache->code.exec;

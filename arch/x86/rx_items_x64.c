@@ -100,6 +100,15 @@ static void emit_scalar_load(struct ss_emit *e, size_t state) {
     }
 }
 
+void plab_rx_items_emit_next_line(struct ss_emit *e, size_t lines) {
+    ss_int(e, SS_GROUP_SHIFT, 4, ss_reg(SS_RDX), 1);
+    ss_bytes(e, 6, 1);
+    ss_int(e, SS_AND_STORE, RX_ITEMS_MASK, ss_reg(SS_RDX), 0);
+    ss_int(e, SS_ADD_STORE, RX_ITEMS_BASE, ss_reg(SS_RDX), 0);
+    ss_int(e, SS_PREFETCH, 1, ss_mem(SS_RDX, 0), 0);
+    ss_int(e, SS_MOV_STORE, SS_RDX, ss_mem(RX_ITEMS_LINES, lines), 0);
+}
+
 static void emit_scalar_finish(struct ss_emit *e, size_t state, size_t lines, unsigned next) {
     ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, lines), 0);
     if (next != RX_ITEMS_NO_NEXT) {
@@ -107,12 +116,7 @@ static void emit_scalar_finish(struct ss_emit *e, size_t state, size_t lines, un
         unsigned reg = RX_ITEMS_R0 + next;
         ss_int(e, SS_MOV_STORE, reg, ss_reg(SS_RDX), 0);
         ss_int(e, SS_XOR_LOAD, SS_RDX, ss_mem(SS_RAX, 8 * next), 0);
-        ss_int(e, SS_GROUP_SHIFT, 4, ss_reg(SS_RDX), 1);
-        ss_bytes(e, 6, 1);
-        ss_int(e, SS_AND_STORE, RX_ITEMS_MASK, ss_reg(SS_RDX), 0);
-        ss_int(e, SS_ADD_STORE, RX_ITEMS_BASE, ss_reg(SS_RDX), 0);
-        ss_int(e, SS_PREFETCH, 1, ss_mem(SS_RDX, 0), 0); /* t0 */
-        ss_int(e, SS_MOV_STORE, SS_RDX, ss_mem(RX_ITEMS_LINES, lines), 0);
+        plab_rx_items_emit_next_line(e, lines);
     }
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
         ss_int(e, SS_XOR_LOAD, RX_ITEMS_R0 + reg, ss_mem(SS_RAX, 8 * reg), 0);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SS_RAX, SS_RCX, SS_RDX, SS_RBX, SS_RSP, SS_RBP, SS_RSI, SS_RDI, SS_R8, SS_R12 = 12 };
+enum { SS_RAX, SS_RCX, SS_RDX, SS_RBX, SS_RSP, SS_RBP, SS_RSI, SS_RDI, SS_R8, SS_R9 };
 
 /* Where code goes. Nothing is written behind `end`: then `full` is set, and the code is useless. */
 struct ss_emit {
@@ -117,14 +117,14 @@ static inline void ss_int(struct ss_emit *e, unsigned opcode, unsigned reg, stru
 #define SS_VPMADD52LUQ SS_OP(2, 1, 1, 0xB4)
 #define SS_VPMADD52HUQ SS_OP(2, 1, 1, 0xB5)
 #define SS_VPCMPGTQ SS_OP(2, 1, 0, 0x37)
-#define SS_VPCMPEQD SS_OP(1, 1, 0, 0x76)
 #define SS_VPMOVQ2M SS_OP(2, 2, 1, 0x39)
 #define SS_VPBROADCASTQ_R SS_OP(2, 1, 1, 0x7C)
 #define SS_VPSHUFD SS_OP(1, 1, 0, 0x70)
 #define SS_VPUNPCKLQDQ SS_OP(1, 1, 1, 0x6C)
 #define SS_VPUNPCKHQDQ SS_OP(1, 1, 1, 0x6D)
 #define SS_VSHUFI64X2 SS_OP(3, 1, 1, 0x43)
-#define SS_VPERM2I128 SS_OP(3, 1, 0, 0x46)
+#define SS_VPBLENDD SS_OP(3, 1, 0, 0x02)       /* VEX */
+#define SS_VINSERTI128 SS_OP(3, 1, 0, 0x38)    /* VEX */
 #define SS_VMOVDQU64_LOAD SS_OP(1, 2, 1, 0x6F) /* with VEX: vmovdqu */
 #define SS_VMOVDQU64_STORE SS_OP(1, 2, 1, 0x7F)
 #define SS_GROUP_VSHIFT SS_OP(1, 1, 1, 0x73)  /* /2 vpsrlq, /6 vpsllq */
