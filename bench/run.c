@@ -114,6 +114,16 @@ static enum plab_status build_seed(struct bench *bench, struct plab_error *err) 
     return status;
 }
 
+static unsigned choose_lanes(const struct bench *bench) {
+    const struct plab_bench_config *config = bench->config;
+    const unsigned most = plab_hasher_lanes_max(config->algo);
+    if (config->lanes > 0) {
+        return config->lanes < most ? config->lanes : most;
+    }
+    bool whole = bench->store != NULL && plab_seedstore_mode(bench->store) == PLAB_RX_FAST;
+    return plab_hasher_lanes_default(config->algo, config->kernels, whole);
+}
+
 static enum plab_status create_workers(struct bench *bench, struct plab_error *err) {
     const struct plab_bench_config *config = bench->config;
     unsigned count = config->plan->threads;
@@ -125,33 +135,39 @@ static enum plab_status create_workers(struct bench *bench, struct plab_error *e
     }
     memset(bench->workers, 0, count * sizeof *bench->workers);
     bench->out->thread_count = count;
+    bench->out->lanes = choose_lanes(bench);
     for (unsigned i = 0; i < count; i++) {
-        enum plab_status status = plab_bench_worker_create(&bench->workers[i], &bench->shared,
-                                                           config, &config->plan->slots[i], err);
+        struct plab_bench_worker *worker = &bench->workers[i];
+        worker->lanes = bench->out->lanes;
+        enum plab_status status =
+            plab_bench_worker_create(worker, &bench->shared, config, &config->plan->slots[i], err);
+        if (status == PLAB_OK) {
+            status = plab_bench_worker_seed(worker, &bench->seed, err);
+        }
         if (status != PLAB_OK) {
             return status;
         }
-        plab_pages_add(&bench->out->pages, &bench->workers[i].scratchpad);
+        plab_pages_add(&bench->out->pages, &worker->scratchpad);
     }
     return PLAB_OK;
 }
 
+/* The seed comes first: how many hashes a thread has under way depends on the dataset. */
 static enum plab_status prepare(struct bench *bench, struct plab_error *err) {
     uint64_t start_ns = plab_clock_ns();
     enum plab_status status = PLAB_OK;
     if (bench->config->algo->needs_seed) {
         status = create_store(bench, err);
     }
-    if (status == PLAB_OK) {
-        status = create_workers(bench, err);
-    }
     bench->out->alloc_s = seconds(plab_clock_ns() - start_ns);
     if (status == PLAB_OK && bench->store != NULL) {
         plab_seedstore_pages(bench->store, &bench->out->pages);
         status = build_seed(bench, err);
     }
-    for (unsigned i = 0; status == PLAB_OK && i < bench->out->thread_count; i++) {
-        status = plab_bench_worker_seed(&bench->workers[i], &bench->seed, err);
+    if (status == PLAB_OK) {
+        start_ns = plab_clock_ns();
+        status = create_workers(bench, err);
+        bench->out->alloc_s += seconds(plab_clock_ns() - start_ns);
     }
     return status;
 }

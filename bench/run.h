@@ -54,6 +54,8 @@ struct plab_bench_config {
     enum plab_rx_mode rx_mode;  /* ignored unless RandomX, as are the next two */
     uint64_t dataset_mem_bytes; /* of PLAB_RX_GRADED */
     enum plab_numa_policy numa;
+    unsigned lanes;                    /* hashes that a thread has under way at a time; 0: what
+                                          suits, see plab_hasher_lanes_default() */
     size_t samples;                    /* 1 .. PLAB_STATS_MAX */
     uint64_t sample_ns;                /* aim; raised to twice the time of a hash */
     uint64_t warmup_ns;                /* at least; every thread does at least one hash */
@@ -87,6 +89,7 @@ struct plab_bench_thread {
 struct plab_bench_result {
     enum plab_rx_mode rx_mode;          /* obtained; PLAB_RX_AUTO unless RandomX */
     struct plab_dataset_report dataset; /* empty unless RandomX */
+    unsigned lanes;                     /* hashes that a thread had under way at a time */
     struct plab_pages_report pages;
     double alloc_s, cache_s, dataset_s, warmup_s; /* what each step took; 0 if there was none */
 

@@ -23,10 +23,11 @@ enum plab_status plab_bench_worker_create(struct plab_bench_worker *worker,
     if (worker->pieces == NULL) {
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %zu samples", config->samples);
     }
-    enum plab_status status = plab_pages_map(&worker->scratchpad, config->algo->scratchpad_bytes,
-                                             config->pages, slot->numa_node, err);
+    enum plab_status status =
+        plab_pages_map(&worker->scratchpad, worker->lanes * config->algo->scratchpad_bytes,
+                       config->pages, slot->numa_node, err);
     if (status == PLAB_OK) {
-        status = plab_hasher_create(&worker->hasher, config->algo, config->kernels, 1,
+        status = plab_hasher_create(&worker->hasher, config->algo, config->kernels, worker->lanes,
                                     worker->scratchpad.addr);
         if (status != PLAB_OK) {
             plab_fail(err, status, "not enough memory for a hasher");
@@ -53,45 +54,59 @@ enum plab_status plab_bench_worker_seed(struct plab_bench_worker *worker,
     return plab_hasher_check(worker->hasher, worker->blob_len, err);
 }
 
-static void hash_nonce(struct plab_bench_worker *worker, uint32_t nonce,
-                       uint8_t pow_value[PLAB_HASH_BYTES]) {
-    uint8_t hash[PLAB_HASH_BYTES];
-    plab_store32_le(worker->blob + worker->algo->nonce_offset, nonce);
-    plab_hasher_hash(worker->hasher, worker->blob, worker->blob_len, hash);
-    plab_algo_pow_value(worker->algo, worker->blob, worker->blob_len, hash, pow_value);
-}
-
 static bool cancelled(const struct plab_bench_worker *worker) {
     return atomic_load_explicit(worker->shared->cancel, memory_order_relaxed);
 }
 
-static void warm_up(struct plab_bench_worker *worker) {
+static void begin_stream(struct plab_bench_worker *worker) {
+    plab_nonce_stream_init(&worker->stream, worker->algo, worker->hasher, worker->lanes,
+                           worker->blob, worker->blob_len);
+}
+
+static unsigned take_warm_nonces(void *cookie, uint32_t *nonces, unsigned count) {
+    struct plab_bench_worker *worker = cookie;
     struct plab_bench_shared *shared = worker->shared;
-    uint8_t pow_value[PLAB_HASH_BYTES];
+    if (atomic_load(&shared->phase) != PLAB_BENCH_PHASE_WARMUP || cancelled(worker)) {
+        return 0;
+    }
+    uint32_t first = PLAB_BENCH_HASHES_MAX + atomic_fetch_add(&shared->next_warm, count);
+    for (unsigned i = 0; i < count; i++) {
+        nonces[i] = first + i;
+    }
+    return count;
+}
+
+static void warm_up(struct plab_bench_worker *worker) {
+    struct plab_stream_hash found[PLAB_RX_LANES_MAX];
     uint64_t start_ns = plab_clock_ns();
-    while (atomic_load(&shared->phase) == PLAB_BENCH_PHASE_WARMUP && !cancelled(worker)) {
-        uint32_t nonce = PLAB_BENCH_HASHES_MAX + atomic_fetch_add(&shared->next_warm, 1);
-        hash_nonce(worker, nonce, pow_value);
+    unsigned count;
+    begin_stream(worker);
+    while ((count = plab_nonce_stream_next(&worker->stream, take_warm_nonces, worker, found)) > 0) {
         atomic_store(&worker->warm_ns, plab_clock_ns() - start_ns);
-        atomic_fetch_add(&worker->warm_hashes, 1);
+        atomic_fetch_add(&worker->warm_hashes, count);
     }
 }
 
-/* Takes the next nonce; false when the run is over. All nonces that were taken get hashed. */
-static bool take_nonce(const struct plab_bench_worker *worker, uint32_t *nonce) {
+/* Takes the next nonces; none when the run is over. All nonces that were taken get hashed. */
+static unsigned take_nonces(void *cookie, uint32_t *nonces, unsigned count) {
+    struct plab_bench_worker *worker = cookie;
     struct plab_bench_shared *shared = worker->shared;
     if (cancelled(worker)) {
-        return false;
+        return 0;
     }
     /* Threads go on until the last one has its last sample, so that this one isn't measured on a
      * machine that is emptier than it was before. */
     if (!shared->fixed && atomic_load(&shared->sampling) == 0 &&
         atomic_load(&shared->next) >= shared->least) {
-        return false;
+        return 0;
     }
-    uint64_t taken = atomic_fetch_add(&shared->next, 1);
-    *nonce = (uint32_t)taken;
-    return taken < shared->limit;
+    uint64_t first = atomic_fetch_add(&shared->next, count);
+    uint64_t left = first < shared->limit ? shared->limit - first : 0;
+    unsigned taken = left < count ? (unsigned)left : count;
+    for (unsigned i = 0; i < taken; i++) {
+        nonces[i] = (uint32_t)(first + i);
+    }
+    return taken;
 }
 
 /* Where the clocks stood when the open piece began. */
@@ -117,14 +132,14 @@ static void close_piece(struct plab_bench_worker *worker, struct marks *open, ui
     atomic_store(&worker->closed, index + 1);
 }
 
-/* Called after each hash of the measurement. */
-static void count_hash(struct plab_bench_worker *worker, struct marks *open) {
+/* Called after each group of hashes of the measurement. */
+static void count_hashes(struct plab_bench_worker *worker, struct marks *open, unsigned count) {
     struct plab_bench_shared *shared = worker->shared;
     size_t index = atomic_load_explicit(&worker->closed, memory_order_relaxed);
     uint64_t now_ns = plab_clock_ns();
     /* With a fixed number of hashes the last piece takes what is left, however long. */
     size_t last = shared->fixed ? shared->samples - 1 : shared->samples;
-    open->hashes++;
+    open->hashes += count;
     if (index < last && now_ns >= shared->grid_start_ns + (index + 1) * shared->sample_ns) {
         close_piece(worker, open, now_ns);
         if (!shared->fixed && index + 1 == shared->samples) {
@@ -135,12 +150,14 @@ static void count_hash(struct plab_bench_worker *worker, struct marks *open) {
 
 static void measure(struct plab_bench_worker *worker) {
     struct marks open = {plab_clock_ns(), plab_clock_thread_cpu_ns(), involuntary_switches(), 0};
-    uint8_t pow_value[PLAB_HASH_BYTES];
-    uint32_t nonce;
-    while (take_nonce(worker, &nonce)) {
-        hash_nonce(worker, nonce, pow_value);
-        plab_checksum_add(&worker->checksum, nonce, pow_value);
-        count_hash(worker, &open);
+    struct plab_stream_hash found[PLAB_RX_LANES_MAX];
+    unsigned count;
+    begin_stream(worker);
+    while ((count = plab_nonce_stream_next(&worker->stream, take_nonces, worker, found)) > 0) {
+        for (unsigned i = 0; i < count; i++) {
+            plab_checksum_add(&worker->checksum, found[i].nonce, found[i].pow_value);
+        }
+        count_hashes(worker, &open, count);
     }
     if (worker->shared->fixed && open.hashes > 0) {
         close_piece(worker, &open, plab_clock_ns());

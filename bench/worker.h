@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #include "bench/run.h"
-#include "pow/hasher.h"
+#include "pow/nonce_stream.h"
 
 enum plab_bench_phase {
     PLAB_BENCH_PHASE_WARMUP,
@@ -51,15 +51,17 @@ struct plab_bench_worker {
     bool pinned; /* bound to slot.cpu */
     pthread_t thread;
     struct plab_pages scratchpad;
+    unsigned lanes; /* of `hasher` */
     struct plab_hasher *hasher;
+    struct plab_nonce_stream stream;
     struct plab_bench_piece *pieces; /* owned, shared->samples of them */
     struct plab_checksum checksum;
     uint8_t blob[PLAB_BENCH_BLOB_MAX];
     size_t blob_len;
 };
 
-/* Allocates what the thread needs, on its NUMA node. `worker` is zeroed; destroy it also after an
- * error. Borrows `shared`. */
+/* Allocates what the thread needs, on its NUMA node. `worker` is zeroed but for its
+ * lanes; destroy it also after an error. Borrows `shared`. */
 PLAB_NODISCARD enum plab_status plab_bench_worker_create(struct plab_bench_worker *worker,
                                                          struct plab_bench_shared *shared,
                                                          const struct plab_bench_config *config,

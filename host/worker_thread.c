@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "host/topology.h"
 #include "host/workers_internal.h"
+#include "pow/randomx.h"
 
 #define DUTY_WINDOW_NS UINT64_C(100000000)
 #define NS_PER_S UINT64_C(1000000000)
@@ -69,30 +70,46 @@ static void drop_hasher(struct plab_worker *worker) {
 }
 
 static enum plab_status make_hasher(struct plab_worker *worker, const struct plab_algo *algo,
-                                    struct plab_error *err) {
+                                    unsigned lanes, struct plab_error *err) {
     struct plab_pages pages;
     drop_hasher(worker);
-    enum plab_status status = plab_pages_map(&pages, algo->scratchpad_bytes, worker->owner->pages,
-                                             worker->slot.numa_node, err);
+    enum plab_status status = plab_pages_map(&pages, lanes * algo->scratchpad_bytes,
+                                             worker->owner->pages, worker->slot.numa_node, err);
     if (status != PLAB_OK) {
         return status;
     }
     plab_workers_lock(worker->owner);
     worker->scratchpad = pages;
     plab_workers_unlock(worker->owner);
-    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, 1, pages.addr);
+    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, lanes, pages.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "no memory for a hasher of %s", algo->name);
     }
     worker->algo = algo;
+    worker->lanes = lanes;
     return PLAB_OK;
+}
+
+/* How many hashes at a time: what was asked for, as far as the algorithm goes along, or what suits
+ * the dataset that there is. */
+static unsigned choose_lanes(const struct plab_worker *worker,
+                             const struct plab_snapshot *snapshot) {
+    const struct plab_algo *algo = snapshot->job.algo;
+    const unsigned most = plab_hasher_lanes_max(algo), asked = worker->owner->lanes;
+    if (asked > 0) {
+        return asked < most ? asked : most;
+    }
+    bool whole =
+        algo->rx != NULL && snapshot->view.dataset_items >= plab_rx_dataset_items(algo->rx);
+    return plab_hasher_lanes_default(algo, &worker->owner->kernels, whole);
 }
 
 static enum plab_status prepare(struct plab_worker *worker, const struct plab_snapshot *snapshot,
                                 struct plab_error *err) {
     const struct plab_job *job = &snapshot->job;
-    if (worker->algo != job->algo) {
-        enum plab_status status = make_hasher(worker, job->algo, err);
+    const unsigned lanes = choose_lanes(worker, snapshot);
+    if (worker->algo != job->algo || worker->lanes != lanes) {
+        enum plab_status status = make_hasher(worker, job->algo, lanes, err);
         if (status != PLAB_OK) {
             return status;
         }
@@ -133,22 +150,21 @@ static bool below_target(const struct plab_job *job, const uint8_t value[PLAB_HA
     return job->target == UINT64_MAX || plab_load64_le(value + 24) < job->target;
 }
 
-static void hash_nonce(struct plab_worker *worker, const struct plab_job *job, uint8_t *blob,
-                       uint32_t nonce) {
+static void found_hash(struct plab_worker *worker, const struct plab_job *job,
+                       const struct plab_stream_hash *found) {
     struct plab_workers *workers = worker->owner;
-    struct plab_share share = {.cookie = job->cookie, .nonce = nonce, .worker = worker->index};
-    plab_store32_le(blob + job->algo->nonce_offset, nonce);
-    plab_hasher_hash(worker->hasher, blob, job->blob_len, share.hash);
-    plab_algo_pow_value(job->algo, blob, job->blob_len, share.hash, share.pow_value);
-    /* Relaxed: a counter that only this thread writes and others read for statistics. */
-    uint64_t hashes = atomic_load_explicit(&worker->hashes, memory_order_relaxed);
-    atomic_store_explicit(&worker->hashes, hashes + 1, memory_order_relaxed);
-    if (below_target(job, share.pow_value)) {
-        share.found_ns = plab_clock_ns();
-        plab_share_queue_put(&workers->shares, &share);
-        if (workers->notify != NULL) {
-            workers->notify(workers->notify_cookie);
-        }
+    if (!below_target(job, found->pow_value)) {
+        return;
+    }
+    struct plab_share share = {.cookie = job->cookie,
+                               .nonce = found->nonce,
+                               .worker = worker->index,
+                               .found_ns = plab_clock_ns()};
+    memcpy(share.hash, found->hash, sizeof share.hash);
+    memcpy(share.pow_value, found->pow_value, sizeof share.pow_value);
+    plab_share_queue_put(&workers->shares, &share);
+    if (workers->notify != NULL) {
+        workers->notify(workers->notify_cookie);
     }
 }
 
@@ -180,23 +196,56 @@ static void keep_duty(struct plab_worker *worker) {
     worker->window_ns = plab_clock_ns();
 }
 
+/* Where the nonces of a job come from. */
+struct nonce_source {
+    struct plab_worker *worker;
+    struct plab_snapshot *snapshot;
+    uint32_t first;
+    bool ended; /* there are no more */
+};
+
+static unsigned take_nonces(void *cookie, uint32_t *nonces, unsigned count) {
+    struct nonce_source *source = cookie;
+    struct plab_nonce_space *space = source->snapshot->nonces;
+    if (source->ended || !job_is_current(source->worker)) {
+        return 0;
+    }
+    /* Relaxed: it only has to give each nonce to one worker. */
+    uint64_t at = atomic_fetch_add_explicit(&space->next, count, memory_order_relaxed);
+    uint64_t left = at < space->size ? space->size - at : 0;
+    unsigned taken = left < count ? (unsigned)left : count;
+    source->ended = taken < count;
+    for (unsigned i = 0; i < taken; i++) {
+        nonces[i] = source->first + (uint32_t)(at + i);
+    }
+    return taken;
+}
+
 static void hash_job(struct plab_worker *worker, struct plab_snapshot *snapshot) {
     const struct plab_job *job = &snapshot->job;
-    uint8_t blob[PLAB_BLOB_MAX_BYTES];
-    memcpy(blob, job->blob, job->blob_len);
-    uint32_t first = job->first_nonce;
+    struct nonce_source source = {worker, snapshot, job->first_nonce, false};
+    struct plab_nonce_stream *stream = &worker->stream;
+    struct plab_stream_hash found[PLAB_RX_LANES_MAX];
+    unsigned count;
     if (job->nicehash) {
-        first |= plab_load32_le(blob + job->algo->nonce_offset) & UINT32_C(0xFF000000);
+        source.first |= plab_load32_le(job->blob + job->algo->nonce_offset) & UINT32_C(0xFF000000);
     }
-    while (job_is_current(worker)) {
-        /* Relaxed: it only has to give each nonce to one worker. */
-        uint64_t taken = atomic_fetch_add_explicit(&snapshot->next, 1, memory_order_relaxed);
-        if (taken >= snapshot->nonces) {
-            nonces_used_up(worker, snapshot);
-            return;
+    plab_nonce_stream_init(stream, job->algo, worker->hasher, worker->lanes, job->blob,
+                           job->blob_len);
+    while ((count = plab_nonce_stream_next(stream, take_nonces, &source, found)) > 0) {
+        /* Relaxed: a counter that only this thread writes and others read for statistics. */
+        uint64_t hashes = atomic_load_explicit(&worker->hashes, memory_order_relaxed);
+        atomic_store_explicit(&worker->hashes, hashes + count, memory_order_relaxed);
+        for (unsigned i = 0; i < count; i++) {
+            found_hash(worker, job, &found[i]);
         }
-        hash_nonce(worker, job, blob, first + (uint32_t)taken);
+        if (!job_is_current(worker)) {
+            return; /* what is under way is for the old one */
+        }
         keep_duty(worker);
+    }
+    if (source.ended) {
+        nonces_used_up(worker, snapshot);
     }
 }
 

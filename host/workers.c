@@ -32,11 +32,19 @@ void plab_workers_set_state(struct plab_workers *workers, enum plab_workers_stat
     workers->state = state;
 }
 
+static void release_nonces(struct plab_nonce_space *nonces) {
+    /* As with snapshots, below. */
+    if (nonces != NULL && atomic_fetch_sub_explicit(&nonces->refs, 1, memory_order_acq_rel) == 1) {
+        free(nonces);
+    }
+}
+
 void plab_snapshot_release(struct plab_snapshot *snapshot) {
     /* Release: our reads of the job come before the free. Acquire: the one who frees comes after
      * all others. */
     if (snapshot != NULL &&
         atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1) {
+        release_nonces(snapshot->nonces);
         free(snapshot);
     }
 }
@@ -100,12 +108,42 @@ static enum plab_status check_job(const struct plab_job *job, struct plab_error 
     return PLAB_OK;
 }
 
-static struct plab_snapshot *snapshot_new(const struct plab_job *job) {
+/* True if both want the same hashes, whatever they are called. */
+static bool same_work(const struct plab_job *a, const struct plab_job *b) {
+    return a->algo == b->algo && a->blob_len == b->blob_len &&
+           memcmp(a->blob, b->blob, a->blob_len) == 0 && a->height == b->height &&
+           a->nicehash == b->nicehash && a->first_nonce == b->first_nonce &&
+           (!a->algo->needs_seed || memcmp(a->seed, b->seed, sizeof a->seed) == 0);
+}
+
+/* The nonces that `before` (NULL: nothing) left over if it is the same work, else fresh ones. */
+static struct plab_nonce_space *nonces_for(const struct plab_job *job,
+                                           const struct plab_snapshot *before) {
+    if (before != NULL && same_work(job, &before->job)) {
+        /* Relaxed: the reference that `before` holds keeps it alive. */
+        atomic_fetch_add_explicit(&before->nonces->refs, 1, memory_order_relaxed);
+        return before->nonces;
+    }
+    struct plab_nonce_space *nonces = calloc(1, sizeof *nonces);
+    if (nonces != NULL) {
+        nonces->size = (job->nicehash ? NICEHASH_NONCES : ALL_NONCES) - job->first_nonce;
+        atomic_init(&nonces->refs, 1);
+    }
+    return nonces;
+}
+
+static struct plab_snapshot *snapshot_new(const struct plab_job *job,
+                                          const struct plab_snapshot *before) {
     struct plab_snapshot *snapshot = calloc(1, sizeof *snapshot);
-    if (snapshot != NULL) {
-        snapshot->job = *job;
-        snapshot->nonces = (job->nicehash ? NICEHASH_NONCES : ALL_NONCES) - job->first_nonce;
-        atomic_init(&snapshot->refs, 1);
+    if (snapshot == NULL) {
+        return NULL;
+    }
+    snapshot->job = *job;
+    atomic_init(&snapshot->refs, 1);
+    snapshot->nonces = nonces_for(job, before);
+    if (snapshot->nonces == NULL) {
+        plab_snapshot_release(snapshot);
+        return NULL;
     }
     return snapshot;
 }
@@ -135,11 +173,13 @@ enum plab_status plab_workers_publish(struct plab_workers *workers, const struct
     if (status != PLAB_OK) {
         return status;
     }
-    struct plab_snapshot *snapshot = snapshot_new(job);
+    plab_workers_lock(workers);
+    struct plab_snapshot *snapshot =
+        snapshot_new(job, workers->pending != NULL ? workers->pending : workers->current);
     if (snapshot == NULL) {
+        plab_workers_unlock(workers);
         return plab_fail(err, PLAB_E_NOMEM, "no memory for a job");
     }
-    plab_workers_lock(workers);
     enum plab_workers_state before = workers->state;
     bool notify_due = workers->notify_due;
     forget_jobs(workers);
@@ -253,6 +293,7 @@ static struct plab_workers *workers_new(const struct plab_workers_config *config
         .rx_mode = config->rx_mode,
         .dataset_mem_bytes = config->dataset_mem_bytes,
         .numa = config->numa,
+        .lanes = config->lanes,
         .duty_percent = config->duty_percent,
         .notify = config->notify,
         .notify_cookie = config->notify_cookie,

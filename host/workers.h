@@ -3,12 +3,12 @@
  * Worker threads: pinned, each with its own hasher and scratchpad, hashing an immutable job
  * snapshot.
  *
- * The owner publishes a job; workers see the new generation after at most one hash and take
- * disjoint parts of the nonce space. A value below the target becomes a share in a bounded queue;
- * `notify` tells the owner (from a worker's thread: it may only wake a loop), who drains the queue
- * until it is empty. Nothing is allocated between job and share. A job with a new RandomX seed
- * makes the workers wait while a builder thread rebuilds cache and dataset; a still newer seed
- * cancels that build.
+ * The owner publishes a job; workers see the new generation after at most one group of hashes
+ * (plab_hasher_lanes_default()) and take disjoint parts of the nonce space. A value below the
+ * target becomes a share in a bounded queue; `notify` tells the owner (from a worker's thread: it
+ * may only wake a loop), who drains the queue until it is empty. Nothing is allocated between job
+ * and share. A job with a new RandomX seed makes the workers wait while a builder thread rebuilds
+ * cache and dataset; a still newer seed cancels that build.
  */
 #ifndef PLAB_HOST_WORKERS_H
 #define PLAB_HOST_WORKERS_H
@@ -64,6 +64,7 @@ struct plab_workers_config {
     enum plab_rx_mode rx_mode;
     uint64_t dataset_mem_bytes; /* of PLAB_RX_GRADED, see host/seedstore.h */
     enum plab_numa_policy numa;
+    unsigned lanes;               /* hashes that a thread has under way at a time; 0: what suits */
     unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
     void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread, also from
                                      within a call of this interface; may be NULL */
@@ -86,7 +87,8 @@ PLAB_NODISCARD enum plab_status plab_workers_create(struct plab_workers **out,
  * `*workers` to NULL; NULL is fine. */
 void plab_workers_destroy(struct plab_workers **workers);
 
-/* Hands over a new job; replaces any older one, also a failed one. A hash that is under way may
+/* Hands over a new job; replaces any older one, also a failed one. The same work as before under
+ * another cookie or target goes on with the nonces that are left. A hash that is under way may
  * still give a share of the old job. PLAB_E_INPUT when the algorithm can't hash this blob
  * (plab_hasher_check()'s rules) or the nonce space is empty; then the old job goes on. */
 PLAB_NODISCARD enum plab_status plab_workers_publish(struct plab_workers *workers,

@@ -13,15 +13,22 @@
 
 #include "host/share_queue.h"
 #include "host/workers.h"
-#include "pow/hasher.h"
+#include "pow/nonce_stream.h"
 #include "pow/randomx.h"
+
+/* Nonces of one piece of work, handed out in order. Jobs that differ only in what they are called
+ * or in their target share one, so that no nonce is hashed twice. */
+struct plab_nonce_space {
+    uint64_t size;
+    _Atomic uint64_t next; /* how many were handed out */
+    atomic_uint refs;
+};
 
 /* A published job: never changed after it became visible, but for the atomics and `finished`. */
 struct plab_snapshot {
     struct plab_job job;
-    struct plab_seed_view view; /* RandomX; set before it becomes current */
-    uint64_t nonces;            /* size of the nonce space */
-    _Atomic uint64_t next;      /* how many nonces were handed out */
+    struct plab_seed_view view;      /* RandomX; set before it becomes current */
+    struct plab_nonce_space *nonces; /* one reference */
     atomic_uint refs;
     unsigned finished; /* workers that found the nonce space used up; under the lock */
 };
@@ -35,7 +42,9 @@ struct plab_worker {
     uint64_t generation;          /* that its job was taken with */
     uint64_t window_ns;           /* start of the current duty window */
     const struct plab_algo *algo; /* that `hasher` was made for */
+    unsigned lanes;               /* of `hasher` */
     struct plab_hasher *hasher;
+    struct plab_nonce_stream stream;
     struct plab_pages scratchpad; /* written under the lock, for reports */
 };
 
@@ -59,6 +68,7 @@ struct plab_workers {
     void *progress_cookie;
 
     unsigned threads;
+    unsigned lanes; /* 0: what suits the dataset */
     struct plab_worker *workers;
     unsigned workers_started; /* threads that must be joined */
     pthread_t builder;

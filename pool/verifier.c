@@ -11,6 +11,7 @@
 #include "host/pages.h"
 #include "host/seedstore.h"
 #include "pow/hasher.h"
+#include "pow/randomx.h"
 
 #define SLOTS_MAX 2
 
@@ -28,7 +29,15 @@ struct worker {
     pthread_t thread;
     bool started;
     struct plab_pages scratchpad;
+    unsigned lanes; /* of `hasher`: tasks that it takes at a time */
     struct plab_hasher *hasher;
+};
+
+/* Tasks that are hashed together. */
+struct batch {
+    unsigned count;
+    struct plab_verify_task *task[PLAB_RX_LANES_MAX];
+    struct slot *slot; /* RandomX: what all of them use */
 };
 
 struct list {
@@ -126,39 +135,68 @@ static struct plab_verify_task *next_task(struct plab_verifier *verifier, struct
     return NULL;
 }
 
-static void hash_task(struct worker *worker, struct plab_verify_task *task,
-                      const struct plab_seed_view *view) {
-    const struct plab_algo *algo = worker->owner->config.algo;
-    uint64_t began_ns = plab_clock_ns();
-    if (view != NULL) {
-        plab_hasher_set_seed(worker->hasher, view->cache, view->dataset, view->dataset_items);
-    }
-    plab_hasher_set_height(worker->hasher, task->height);
-    if (plab_hasher_check(worker->hasher, task->blob_len, NULL) != PLAB_OK) {
-        task->outcome = PLAB_VERIFY_FAILED;
+/* Takes a task and, for RandomX, further ones of its seed: up to `most` that are hashed together.
+ */
+static void next_batch(struct plab_verifier *verifier, unsigned most, struct batch *batch) {
+    struct plab_verify_task *first = next_task(verifier, &batch->slot);
+    batch->task[0] = first;
+    batch->count = first != NULL ? 1 : 0;
+    if (first == NULL || batch->slot == NULL) {
         return;
     }
-    plab_hasher_hash(worker->hasher, task->blob, task->blob_len, task->hash);
-    plab_algo_pow_value(algo, task->blob, task->blob_len, task->hash, task->pow_value);
-    task->verify_ns = plab_clock_ns() - began_ns;
+    for (struct plab_verify_task **link = &verifier->waiting.first;
+         *link != NULL && batch->count < most;) {
+        if (same_seed((*link)->seed, first->seed)) {
+            struct plab_verify_task *task = list_remove(&verifier->waiting, link);
+            task->outcome = PLAB_VERIFY_HASHED;
+            batch->task[batch->count++] = task;
+        } else {
+            link = &(*link)->next;
+        }
+    }
 }
 
-/* Called with the lock held, which is given up while hashing. */
-static void work(struct worker *worker, struct plab_verify_task *task, struct slot *slot) {
-    struct plab_verifier *verifier = worker->owner;
-    struct plab_seed_view view = {0};
-    if (slot != NULL) {
-        slot->users++;
-        view = slot->view;
+/* Hashers check their input's size only: cheap enough to do before each group. */
+static bool can_hash(const struct worker *worker, const struct batch *batch) {
+    for (unsigned i = 0; i < batch->count; i++) {
+        if (plab_hasher_check(worker->hasher, batch->task[i]->blob_len, NULL) != PLAB_OK) {
+            return false;
+        }
     }
-    pthread_mutex_unlock(&verifier->lock);
-    if (task->outcome == PLAB_VERIFY_HASHED) {
-        hash_task(worker, task, slot != NULL ? &view : NULL);
+    return true;
+}
+
+static void hash_batch(struct worker *worker, const struct batch *batch,
+                       const struct plab_seed_view *view) {
+    const struct plab_algo *algo = worker->owner->config.algo;
+    struct plab_hash_input inputs[PLAB_RX_LANES_MAX];
+    uint8_t hashes[PLAB_RX_LANES_MAX][PLAB_HASH_BYTES];
+    const uint64_t began_ns = plab_clock_ns();
+    if (view->cache != NULL) {
+        plab_hasher_set_seed(worker->hasher, view->cache, view->dataset, view->dataset_items);
     }
-    pthread_mutex_lock(&verifier->lock);
-    if (slot != NULL && --slot->users == 0 && !slot->ready) {
-        pthread_cond_broadcast(&verifier->changed); /* the builder waits for this slot */
+    plab_hasher_set_height(worker->hasher, batch->task[0]->height);
+    if (!can_hash(worker, batch)) {
+        for (unsigned i = 0; i < batch->count; i++) {
+            batch->task[i]->outcome = PLAB_VERIFY_FAILED;
+        }
+        return;
     }
+    for (unsigned i = 0; i < batch->count; i++) {
+        inputs[i] = (struct plab_hash_input){batch->task[i]->blob, batch->task[i]->blob_len};
+    }
+    plab_hasher_start(worker->hasher, inputs, batch->count);
+    plab_hasher_next(worker->hasher, NULL, hashes);
+    const uint64_t each_ns = (plab_clock_ns() - began_ns) / batch->count;
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct plab_verify_task *task = batch->task[i];
+        memcpy(task->hash, hashes[i], sizeof task->hash);
+        plab_algo_pow_value(algo, task->blob, task->blob_len, task->hash, task->pow_value);
+        task->verify_ns = each_ns;
+    }
+}
+
+static void finish_task(struct plab_verifier *verifier, struct plab_verify_task *task) {
     if (task->outcome == PLAB_VERIFY_HASHED) {
         verifier->stats.hashes++;
         verifier->stats.hash_ns += task->verify_ns;
@@ -167,18 +205,40 @@ static void work(struct worker *worker, struct plab_verify_task *task, struct sl
     list_push(&verifier->done, task);
 }
 
+/* Called with the lock held, which is given up while hashing. */
+static void work(struct worker *worker, const struct batch *batch) {
+    struct plab_verifier *verifier = worker->owner;
+    struct slot *slot = batch->slot;
+    struct plab_seed_view view = {0};
+    if (slot != NULL) {
+        slot->users++;
+        view = slot->view;
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    if (batch->task[0]->outcome == PLAB_VERIFY_HASHED) {
+        hash_batch(worker, batch, &view);
+    }
+    pthread_mutex_lock(&verifier->lock);
+    if (slot != NULL && --slot->users == 0 && !slot->ready) {
+        pthread_cond_broadcast(&verifier->changed); /* the builder waits for this slot */
+    }
+    for (unsigned i = 0; i < batch->count; i++) {
+        finish_task(verifier, batch->task[i]);
+    }
+}
+
 static void *worker_main(void *cookie) {
     struct worker *worker = cookie;
     struct plab_verifier *verifier = worker->owner;
     pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopping) {
-        struct slot *slot;
-        struct plab_verify_task *task = next_task(verifier, &slot);
-        if (task == NULL) {
+        struct batch batch;
+        next_batch(verifier, worker->lanes, &batch);
+        if (batch.count == 0) {
             pthread_cond_wait(&verifier->changed, &verifier->lock);
             continue;
         }
-        work(worker, task, slot);
+        work(worker, &batch);
         pthread_mutex_unlock(&verifier->lock);
         verifier->config.notify(verifier->config.notify_cookie);
         pthread_mutex_lock(&verifier->lock);
@@ -327,13 +387,14 @@ static enum plab_status start_worker(struct plab_verifier *verifier, struct work
                                      struct plab_error *err) {
     const struct plab_algo *algo = verifier->config.algo;
     worker->owner = verifier;
-    enum plab_status status =
-        plab_pages_map(&worker->scratchpad, algo->scratchpad_bytes, PLAB_PAGES_AUTO, -1, err);
+    worker->lanes = plab_hasher_lanes_default(algo, &verifier->kernels, false);
+    enum plab_status status = plab_pages_map(
+        &worker->scratchpad, worker->lanes * algo->scratchpad_bytes, PLAB_PAGES_AUTO, -1, err);
     if (status != PLAB_OK) {
         return status;
     }
-    status =
-        plab_hasher_create(&worker->hasher, algo, &verifier->kernels, 1, worker->scratchpad.addr);
+    status = plab_hasher_create(&worker->hasher, algo, &verifier->kernels, worker->lanes,
+                                worker->scratchpad.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "no memory for the hasher of a verification thread");
     }

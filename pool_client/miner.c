@@ -51,9 +51,8 @@ struct miner {
     double latency_sum_ms;
     struct plab_rates rates;
 
-    struct plab_job job;       /* last published, if any */
-    uint64_t published_hashes; /* counter when it was */
-    struct plab_job held;      /* waits for its turn to change the seed, if any */
+    struct plab_job job;  /* last published, if any */
+    struct plab_job held; /* waits for its turn to change the seed, if any */
     struct plab_bucket seeds;
     struct taken_job taken[JOBS_KEPT];
     uint64_t progress_told_ns;
@@ -122,23 +121,6 @@ static enum plab_status translate(struct miner *miner, const struct plab_client_
     return PLAB_OK;
 }
 
-/* The same work under another name or target goes on where it was: nonces that were tried would
- * only give the same shares again. */
-static void continue_nonces(struct miner *miner, struct plab_job *job) {
-    struct plab_workers_stats stats;
-    plab_workers_stats(miner->workers, &stats);
-    if (miner->has_job && job->algo == miner->job.algo && job->blob_len == miner->job.blob_len &&
-        memcmp(job->blob, miner->job.blob, job->blob_len) == 0 &&
-        job->height == miner->job.height &&
-        memcmp(job->seed, miner->job.seed, sizeof job->seed) == 0) {
-        /* Nonces are handed out in order; each thread may hold one that isn't counted yet. */
-        uint64_t tried = stats.hashes - miner->published_hashes + stats.threads;
-        uint64_t next = miner->job.first_nonce + tried;
-        job->first_nonce = next < UINT32_MAX ? (uint32_t)next : UINT32_MAX;
-    }
-    miner->published_hashes = stats.hashes;
-}
-
 static bool is_new_seed(const struct miner *miner, const struct plab_job *job) {
     return job->algo->needs_seed && (!miner->has_job || !miner->job.algo->needs_seed ||
                                      memcmp(miner->job.seed, job->seed, sizeof job->seed) != 0);
@@ -155,7 +137,6 @@ static void refuse_job(struct miner *miner, const char *why) {
 
 static void publish(struct miner *miner, struct plab_job *job) {
     struct plab_error why = {.text = ""};
-    continue_nonces(miner, job);
     if (plab_workers_publish(miner->workers, job, &why) != PLAB_OK) {
         refuse_job(miner, why.text);
         return;

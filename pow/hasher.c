@@ -26,6 +26,17 @@ unsigned plab_hasher_lanes_max(const struct plab_algo *algo) {
     return algo->family == PLAB_FAMILY_RANDOMX ? PLAB_RX_LANES_MAX : 1;
 }
 
+unsigned plab_hasher_lanes_default(const struct plab_algo *algo, const struct plab_kernels *kernels,
+                                   bool whole_dataset) {
+    if (algo->family != PLAB_FAMILY_RANDOMX || kernels->rx_step_make == plab_rx_step_make_c) {
+        return 1;
+    }
+    if (!whole_dataset) {
+        return PLAB_RX_LANES_MAX;
+    }
+    return algo->rx->v2 ? 1 : 2; /* v2 looks two items ahead by itself */
+}
+
 enum plab_status plab_hasher_create(struct plab_hasher **out, const struct plab_algo *algo,
                                     const struct plab_kernels *kernels, unsigned lanes,
                                     void *scratchpads) {

@@ -25,6 +25,13 @@ struct plab_hash_input {
 /* Lanes that a hasher of `algo` can have at most. */
 unsigned plab_hasher_lanes_max(const struct plab_algo *algo);
 
+/* Lanes that suit `algo` with these kernels, before anything was measured: several over a whole
+ * dataset, where one hash computes while another waits for memory; as many as there are where items
+ * are computed, since they are computed together; one where programs are interpreted, so that a
+ * group doesn't take seconds. */
+unsigned plab_hasher_lanes_default(const struct plab_algo *algo, const struct plab_kernels *kernels,
+                                   bool whole_dataset);
+
 /* Creates a hasher with `lanes` lanes. Borrows `algo` and, until destroyed, `scratchpads` (64-byte
  * aligned, lanes * algo->scratchpad_bytes); copies `*kernels`. Errors: PLAB_E_NOMEM. */
 PLAB_NODISCARD enum plab_status plab_hasher_create(struct plab_hasher **out,

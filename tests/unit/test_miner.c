@@ -15,13 +15,15 @@
 
 #define SUBMITS_MAX 4000
 #define EVERY_HASH "ffffffffffffffff"
+#define STALE_ANSWER "\"error\":{\"code\":-1,\"message\":\"Block expired\"}"
 
 /* What the pool saw; read by the test after the pool's thread has ended. */
 struct stage {
     const char *submit_answer; /* what follows {"id":N, */
     const char *algo;          /* of jobs; NULL: not named */
     const char *nonce;         /* in the blob */
-    unsigned job_every;        /* submits; 0: one job only */
+    unsigned job_every;        /* submits of the newest job, then there is another one, and what comes
+                                  for older ones is stale; 0: one job only */
     unsigned job_ms;           /* milliseconds between jobs; 0: none by time */
     bool new_seeds;            /* each job has another seed */
     bool with_seed;
@@ -34,7 +36,7 @@ struct stage {
     struct fake_pool pool;
     struct fake_conn *conn;
     pthread_t thread;
-    unsigned jobs, submits;
+    unsigned jobs, submits, of_this_job;
     struct plab_stratum_submit submit[SUBMITS_MAX];
 };
 
@@ -73,8 +75,12 @@ static void on_line(struct fake_conn *conn, const char *line) {
         say_job(stage, conn, "{\"id\":1,\"result\":{\"id\":\"s\",\"job\":", "}}");
     } else if (request.method == PLAB_METHOD_SUBMIT) {
         stage->submit[stage->submits++ % SUBMITS_MAX] = request.submit;
-        fake_say(conn, "{\"id\":%lld,%s}\n", (long long)request.id.number, stage->submit_answer);
-        if (stage->job_every > 0 && stage->submits % stage->job_every == 0) {
+        bool stale = stage->job_every > 0 &&
+                     strtoul(request.submit.job_id, NULL, 10) != stage->jobs;
+        fake_say(conn, "{\"id\":%lld,%s}\n", (long long)request.id.number,
+                 stale ? STALE_ANSWER : stage->submit_answer);
+        if (!stale && stage->job_every > 0 && ++stage->of_this_job == stage->job_every) {
+            stage->of_this_job = 0;
             notify_job(stage, conn);
         }
         if (stage->signal != 0 && stage->submits == 1) {
@@ -224,12 +230,12 @@ TEST(miner, ends_after_enough_shares_all_of_them_right) {
 TEST(miner, the_same_blob_under_a_new_id_goes_on_where_it_was) {
     struct stage *stage = new_stage();
     struct rig rig;
-    stage->job_every = 7;
+    stage->job_every = 3;
     open_stage(stage);
     prepare(&rig, stage, &mini_cn);
-    rig.config.shares = 300;
+    rig.config.shares = 40; /* so that at least 13 jobs were worked on */
     CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
-    CHECK(rig.result.jobs > 10);
+    CHECK_MSG(rig.result.jobs >= 13, "%u jobs", (unsigned)rig.result.jobs);
     check_submits(stage, &mini_cn);
     free(stage);
 }
