@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The RandomX variants of other coins. */
 #include "tests/harness.h"
+#include "tests/mini_algos.h"
 #include "tests/rx_fixture.h"
 #include "tests/vector_file.h"
 
@@ -81,7 +82,7 @@ TEST(rx_variants, known_answers) {
     struct plab_vector_file file;
     uint8_t input[256], want[32], hash[32];
     int caches = 0;
-    bool quick = plab_test_quick("RandomX variants other than the first");
+    bool quick = plab_test_quick("RandomX variants other than the first") || MINI_SLOWNESS > 1;
     plab_vector_open(&file, "tests/vectors/rx_variants.txt");
     while (plab_vector_next(&file)) {
         caches += follow(&s, &file);
