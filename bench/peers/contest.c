@@ -13,10 +13,6 @@
 /* Items that a thread takes at once. A multiple of what either side does in a group. */
 #define CHUNK_ITEMS 10240
 
-/* Hashes that powlab interleaves in one thread, if nobody says otherwise. */
-#define LANES_V1 2
-#define LANES_V2 1
-
 /* One turn of one side, pair `pair`; its rate goes to `*rate`. */
 typedef enum plab_status turn_fn(void *cookie, enum plab_side side, size_t pair, double *rate,
                                  struct plab_error *err);
@@ -306,11 +302,8 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     snprintf(name, sizeof name, "%s %s%s", algo->name, fast ? "fast" : "light", styles[style]);
     begin_row(row, name, "H/s", threads, 0);
 
-    unsigned lanes = style == PLAB_PEERS_BATCHES     ? PLAB_PEERS_BATCH
-                     : contest->lanes != 0           ? contest->lanes
-                     : algo->has_commitment /* v2 */ ? LANES_V2
-                                                     : LANES_V1;
-    enum plab_status status = plab_ours_open(contest->ours, algo, dataset, style, lanes, err);
+    enum plab_status status =
+        plab_ours_open(contest->ours, algo, dataset, style, contest->lanes, err);
     if (status == PLAB_OK) {
         status = plab_theirs_open(contest->theirs, algo->has_commitment, fast, style, err);
     }

@@ -37,12 +37,14 @@ static const struct plab_verb verb = {
     .standalone = true,
 };
 
+static const char *const algo_names[] = {"all", "rx/0", "rx/2", NULL};
 static const char *const row_kinds[] = {"all", "cache", "dataset", "fast", "light", "batch", NULL};
 
 struct options {
     uint64_t pairs, turn_ms, threads, lanes;
     bool quick;
     const char *only; /* NULL: all */
+    const char *algo; /* NULL: all */
     const char *peer; /* what to call the other side */
 };
 
@@ -102,19 +104,25 @@ static void print_row(const struct bench *b, const struct plab_peers_row *row) {
     fflush(stdout);
 }
 
+/* A line where the pages are others than in the row before. */
 static void print_pages(const struct bench *b) {
+    char ours[64], theirs[64], line[256], previous[256] = "";
     if (json_on_stdout(b)) {
         return;
     }
     assert(b->rows != NULL);
     for (size_t i = 0; i < b->row_count; i++) {
         const struct plab_peers_row *row = &b->rows[i];
-        char ours[64], theirs[64];
-        if (row->pages[PLAB_SIDE_OURS].asked_bytes > 0) {
-            printf("pages of %s, %u threads: powlab %s, %s %s\n", row->name, row->threads,
-                   plab_pages_describe(&row->pages[PLAB_SIDE_OURS], ours, sizeof ours),
-                   b->options.peer,
-                   plab_pages_describe(&row->pages[PLAB_SIDE_THEIRS], theirs, sizeof theirs));
+        if (row->pages[PLAB_SIDE_OURS].asked_bytes == 0) {
+            continue;
+        }
+        snprintf(line, sizeof line, "powlab %s, %s %s",
+                 plab_pages_describe(&row->pages[PLAB_SIDE_OURS], ours, sizeof ours),
+                 b->options.peer,
+                 plab_pages_describe(&row->pages[PLAB_SIDE_THEIRS], theirs, sizeof theirs));
+        if (strcmp(line, previous) != 0) {
+            printf("pages from \"%s\", %u threads, on: %s\n", row->name, row->threads, line);
+            snprintf(previous, sizeof previous, "%s", line);
         }
     }
     printf("%sAll results were equal.\n",
@@ -185,6 +193,9 @@ static enum plab_status hashes(struct bench *b, const struct plab_algo *algo, bo
 static enum plab_status hashes_of(struct bench *b, const struct plab_algo *algo,
                                   struct plab_error *err) {
     enum plab_status status = PLAB_OK;
+    if (b->options.algo != NULL && strcmp(b->options.algo, algo->name) != 0) {
+        return PLAB_OK;
+    }
     if (fast_wanted(b)) {
         status = hashes(b, algo, true, PLAB_PEERS_STREAM, 1, err);
         if (status == PLAB_OK && b->plan.threads > 1) {
@@ -303,8 +314,8 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     return status;
 }
 
-static enum plab_status parse(struct bench *b, int argc, char **argv, int *only, bool *helped,
-                              struct plab_error *err) {
+static enum plab_status parse(struct bench *b, int argc, char **argv, int *only, int *algo,
+                              bool *helped, struct plab_error *err) {
     struct options *o = &b->options;
     size_t operands;
     const struct plab_opt opts[] = {
@@ -317,8 +328,10 @@ static enum plab_status parse(struct bench *b, int argc, char **argv, int *only,
         {'t', "threads", PLAB_OPT_U64, &o->threads, "N",
          "what \"all threads\" are (default: as in powlab bench)", 1, PLAB_TEAM_MAX, NULL},
         {'l', "lanes", PLAB_OPT_U64, &o->lanes, "N",
-         "hashes that powlab interleaves in fast mode (default: 2, rx/2 1)", 1, PLAB_PEERS_BATCH,
+         "hashes that powlab interleaves in fast mode (default: as in bench)", 1, PLAB_PEERS_BATCH,
          NULL},
+        {'a', "algo", PLAB_OPT_CHOICE, algo, "NAME",
+         "all (default), rx/0, rx/2 where the peer has it", 0, 0, algo_names},
         {0, "only", PLAB_OPT_CHOICE, only, "ROWS", "all, cache, dataset, fast, light or batch", 0,
          0, row_kinds},
         {0, "peer", PLAB_OPT_TEXT, &o->peer, "NAME", "what to call the other side", 0, 0, NULL},
@@ -331,10 +344,11 @@ int main(int argc, char **argv) {
     struct bench b = {.options = {.turn_ms = TURN_MS, .peer = "librandomx"}};
     struct plab_error err = {""};
     bool helped = false;
-    int only = 0;
-    enum plab_status status = parse(&b, argc, argv, &only, &helped, &err);
+    int only = 0, algo = 0;
+    enum plab_status status = parse(&b, argc, argv, &only, &algo, &helped, &err);
     if (status == PLAB_OK && !helped) {
         b.options.only = only == 0 ? NULL : row_kinds[only];
+        b.options.algo = algo == 0 ? NULL : algo_names[algo];
         status = run(&b, &err);
     }
     plab_theirs_destroy(&b.contest.theirs);

@@ -115,14 +115,26 @@ static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
     return plab_hasher_check(t->hasher, PLAB_PEERS_BLOB_BYTES, err);
 }
 
+static unsigned lanes_for(const struct plab_ours *ours, const struct plab_algo *algo,
+                          bool whole_dataset, unsigned asked) {
+    unsigned most = plab_hasher_lanes_max(algo), lanes = asked;
+    if (ours->style == PLAB_PEERS_SINGLE) {
+        lanes = 1;
+    } else if (ours->style == PLAB_PEERS_BATCHES) {
+        lanes = PLAB_PEERS_BATCH;
+    } else if (asked == 0) {
+        lanes = plab_hasher_lanes_default(algo, &ours->kernels, whole_dataset);
+    }
+    most = most < PLAB_PEERS_BATCH ? most : PLAB_PEERS_BATCH;
+    return lanes < most ? lanes : most;
+}
+
 enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
                                 const uint8_t *dataset, enum plab_peers_style style, unsigned lanes,
                                 struct plab_error *err) {
-    unsigned lanes_max = plab_hasher_lanes_max(algo);
-    unsigned most = lanes_max < PLAB_PEERS_BATCH ? lanes_max : PLAB_PEERS_BATCH;
     plab_ours_close(ours);
     ours->style = style;
-    ours->lanes = style == PLAB_PEERS_SINGLE ? 1 : lanes < most ? lanes : most;
+    ours->lanes = lanes_for(ours, algo, dataset != NULL, lanes);
     for (unsigned i = 0; i < ours->plan->threads; i++) {
         enum plab_status status = open_thread(ours, i, algo, dataset, err);
         if (status != PLAB_OK) {
