@@ -6,14 +6,15 @@
  * engine knows nothing of hashes; it fills buffers, places them, calls, compares. It first proves
  * on deliberately broken kernels that it can fail (ck_selftest).
  *
- *   ck_main.c      options, list, the run            ck_engine.c    one candidate, many rounds
- *   ck_memory.c    guard pages, canaries, patterns   ck_machine.c   signals, FP control word,
- * cycles ck_cn.c ck_rx.c  the kernels                     ck_selftest.c  the broken ones ck_bench.c
- * paired timing
+ *   ck_main.c    options, list, the run          ck_engine.c   one candidate, many rounds
+ *   ck_memory.c  guard pages, canaries, patterns ck_machine.c  signals, time, FP control, cycles
+ *   ck_watch.c   the caller's registers          ck_selftest.c the broken kernels
+ *   ck_cn.c ck_rx.c ck_rx_machine.c the kernels  ck_bench.c    paired timing
  */
 #ifndef PLAB_TESTS_CHECKASM_H
 #define PLAB_TESTS_CHECKASM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,8 +69,7 @@ const struct ck_kernel *ck_kernel(enum plab_kernel_id id);
 extern const struct ck_kernel ck_cn_explode, ck_cn_implode, ck_cn_loop_v0, ck_cn_loop_v1,
     ck_cn_loop_v2, ck_cn_loop_r;
 extern const struct ck_kernel ck_keccak_f1600, ck_rx_fill_1r, ck_rx_fill_4r, ck_rx_hash_1r,
-    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_rx_step_make, ck_rx_loop_make,
-    ck_argon2_fill;
+    ck_rx_turn_1r, ck_rx_mix_v2, ck_rx_items_make, ck_rx_step_make, ck_rx_loop_make, ck_argon2_fill;
 
 /* ---- engine ---- */
 
@@ -142,18 +142,40 @@ uint64_t ck_fp_get(void);
 /* Mode 0 is the default one. */
 void ck_fp_set_mode(unsigned mode);
 
+/* Ends a call that has used up its CPU time: an emulated or busy machine is slow, but never by so
+ * much. */
+#define CK_SIGNAL_TIME_UP SIGPROF
+#define CK_LIMIT_MS 20000
+
 struct ck_outcome {
-    int signal;        /* 0, or the signal that ended the call */
-    bool fp_preserved; /* control word after the call as before */
+    int signal;         /* 0, or the signal that ended the call */
+    bool fp_preserved;  /* control word after the call as before */
+    const char *broken; /* what else of the caller's was not preserved ("rbx"), or NULL */
 };
 
-/* Makes SIGILL, SIGSEGV, SIGBUS and SIGFPE of a guarded call an outcome instead of the program's
- * end. To be called once. */
+/* Makes SIGILL, SIGSEGV, SIGBUS and SIGFPE of a guarded call, and too long a one, an outcome
+ * instead of the program's end. To be called once. */
 void ck_machine_init(void);
 
 /* Calls in FP mode `mode`; afterwards the default mode is on again. */
 struct ck_outcome ck_guarded_call(const struct ck_kernel *kernel, plab_any_fn *fn,
                                   const struct ck_call *call, unsigned mode);
+
+/* For a kernel's `invoke` that calls what the kernel has made: returns a function to call instead
+ * of `fn`, at once and with the same arguments (six at most), which watches the registers that
+ * belong to the caller, the stack pointer and, on x86-64, the direction flag and whether the upper
+ * halves of vector registers are clean. In a benchmark it is `fn` itself. */
+plab_any_fn *ck_watch(plab_any_fn *fn);
+
+/* Around a guarded call; the end says what was not preserved, or NULL. */
+void ck_watch_begin(void);
+const char *ck_watch_end(void);
+
+/* True if this machine tells whether upper halves are clean. */
+bool ck_watch_sees_upper_halves(void);
+
+/* CPU time that a guarded call may take from now on; CK_LIMIT_MS at first. */
+void ck_set_limit(unsigned limit_ms);
 
 /* A cycle counter: core cycles where the kernel lets us count them, else the time-stamp counter on
  * x86-64, else none. */

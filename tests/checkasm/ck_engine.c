@@ -108,8 +108,14 @@ static const char *signal_text(int signal_number) {
 static bool run_candidate(struct check *c) {
     place_buffers(c);
     struct ck_outcome outcome = ck_guarded_call(c->kernel, c->fn, &c->call, c->fp_mode);
+    if (outcome.signal == CK_SIGNAL_TIME_UP) {
+        return fail(c, "did not return");
+    }
     if (outcome.signal != 0) {
         return fail(c, "got a signal: %s", signal_text(outcome.signal));
+    }
+    if (outcome.broken != NULL) {
+        return fail(c, "did not preserve %s", outcome.broken);
     }
     for (unsigned i = 0; i < c->call.count; i++) {
         if (!compare_buffer(c, i)) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -69,7 +70,9 @@ void ck_fp_set_mode(unsigned mode) {
     fp_write((fp_read() & ~FP_MODE_MASK) | fp_mode_bits[mode]);
 }
 
-static const int caught_signals[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE};
+#define ALTERNATE_STACK_BYTES 65536
+
+static const int caught_signals[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, CK_SIGNAL_TIME_UP};
 static sigjmp_buf call_env;
 static volatile sig_atomic_t call_running;
 
@@ -78,37 +81,61 @@ static void on_signal(int signal_number) {
         call_running = 0;
         siglongjmp(call_env, signal_number);
     }
+    if (signal_number == CK_SIGNAL_TIME_UP) {
+        return; /* a moment after the call had ended */
+    }
     /* A fault of checkasm itself: let it end the program in the usual way. */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
 
 void ck_machine_init(void) {
+    static char stack_bytes[ALTERNATE_STACK_BYTES];
+    /* A broken kernel may have lost the stack. */
+    stack_t stack = {.ss_sp = stack_bytes, .ss_size = sizeof stack_bytes};
+    sigaltstack(&stack, NULL);
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = SA_NODEFER;
+    action.sa_flags = SA_NODEFER | SA_ONSTACK;
     for (size_t i = 0; i < PLAB_ARRAY_LEN(caught_signals); i++) {
         sigaction(caught_signals[i], &action, NULL);
     }
 }
 
+static unsigned call_limit_ms = CK_LIMIT_MS;
+
+void ck_set_limit(unsigned limit_ms) {
+    call_limit_ms = limit_ms;
+}
+
+/* CPU time of this program; 0 ms stops the clock. */
+static void start_clock(unsigned limit_ms) {
+    struct itimerval limit = {
+        .it_value = {.tv_sec = limit_ms / 1000, .tv_usec = (suseconds_t)(limit_ms % 1000) * 1000}};
+    setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 struct ck_outcome ck_guarded_call(const struct ck_kernel *kernel, plab_any_fn *fn,
                                   const struct ck_call *call, unsigned mode) {
-    struct ck_outcome outcome = {0, true};
+    struct ck_outcome outcome = {0, true, NULL};
     uint64_t clean = fp_read() & ~FP_STICKY;
     int signal_number = sigsetjmp(call_env, 1);
 
     if (signal_number == 0) {
         ck_fp_set_mode(mode);
         uint64_t before = ck_fp_get();
+        ck_watch_begin();
+        start_clock(call_limit_ms);
         call_running = 1;
-        kernel->invoke(fn, call);
+        kernel->invoke(ck_watch(fn), call);
         call_running = 0;
         outcome.fp_preserved = ck_fp_get() == before;
     } else {
         outcome.signal = signal_number;
     }
+    start_clock(0);
+    outcome.broken = ck_watch_end();
     fp_write(clean);
     return outcome;
 }

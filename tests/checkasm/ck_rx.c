@@ -117,6 +117,7 @@ static void invoke_items(plab_any_fn *fn, const struct ck_call *call) {
     if (!plab_codemem_close(code) || items == NULL) {
         abort();
     }
+    items = (plab_rx_items_fn *)ck_watch((plab_any_fn *)items);
     items(&items_cache, (const void *)call->at[1], call->buffer[1].bytes / 8, call->at[2]);
 }
 

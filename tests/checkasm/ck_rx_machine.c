@@ -130,6 +130,7 @@ static void invoke_loop(plab_any_fn *fn, const struct ck_call *call) {
     if (!plab_codemem_close(&code) || loop == NULL) {
         abort();
     }
+    loop = (plab_rx_loop_fn *)ck_watch((plab_any_fn *)loop);
     loop(machines, count, call->at[2]);
     save(machines, count, call);
 }
@@ -144,7 +145,7 @@ static void invoke_steps(plab_any_fn *fn, const struct ck_call *call) {
     for (uint32_t i = 0; i < params.program_iterations; i++) {
         for (unsigned k = 0; k < count; k++) {
             struct plab_rx_machine *m = &machines[k];
-            m->step(m);
+            ((plab_rx_step_fn *)ck_watch((plab_any_fn *)m->step))(m);
             plab_rx_machine_finish(m, call->at[2] + plab_rx_item_number(m, m->read) * 64);
         }
     }
