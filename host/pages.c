@@ -308,11 +308,13 @@ enum plab_status plab_pages_map(struct plab_pages *out, size_t bytes, enum plab_
 }
 
 void *plab_pages_take_rest(struct plab_pages *pages, size_t bytes) {
-    size_t at = round_up(pages->bytes, HUGE_BYTES);
+    size_t at = round_up(pages->bytes, base_page_bytes());
     if (at > pages->mapped_bytes || bytes > pages->mapped_bytes - at) {
         return NULL;
     }
-    pages->huge_bytes += pages->giant ? at + bytes - pages->bytes : 0;
+    if (pages->huge_bytes == pages->bytes) { /* so is the rest */
+        pages->huge_bytes = at + bytes;
+    }
     pages->bytes = at + bytes;
     return (uint8_t *)pages->addr + at;
 }

@@ -60,8 +60,8 @@ PLAB_NODISCARD enum plab_status plab_pages_map_cancellable(struct plab_pages *ou
                                                            int numa_node, const atomic_bool *cancel,
                                                            struct plab_error *err);
 
-/* Takes `bytes` more out of what was mapped behind those asked for (1 GiB pages leave much): 2 MiB
- * aligned, NULL if there isn't that much. Belongs to `pages`. */
+/* Takes `bytes` more out of what was mapped behind those asked for (1 GiB pages leave much), at the
+ * start of a base page; NULL if there isn't that much. Belongs to `pages`. */
 void *plab_pages_take_rest(struct plab_pages *pages, size_t bytes);
 
 /* Gives the memory back and zeroes `*pages`; a zeroed one is fine. */

@@ -10,7 +10,8 @@
 #include "host/thread.h"
 #include "host/workers_internal.h"
 
-#define LOWEST_PRIORITY 19
+/* About a tenth of what a worker gets where they compete: done in seconds, hardly felt. */
+#define AHEAD_NICE 10
 
 static void copy_places(const struct plab_workers *workers, int *cpus, int *nodes) {
     for (unsigned i = 0; i < workers->threads; i++) {
@@ -147,7 +148,7 @@ static void *ahead_main(void *arg) {
     struct ahead *ahead = arg;
     struct plab_workers *workers = ahead->workers;
     /* Of this thread only, as Linux has it. Refused: it competes with the workers for a second. */
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY);
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), AHEAD_NICE);
     ahead->status = plab_seedstore_build_ahead(workers->store, ahead->seed, sizeof ahead->seed,
                                                &workers->cancel_build, NULL);
     return NULL;

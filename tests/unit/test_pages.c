@@ -193,6 +193,7 @@ TEST(pages, giant_pages_are_for_large_memory_and_insist) {
 }
 
 TEST(pages, the_rest_behind_a_mapping_can_be_taken) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     /* As it is with 1 GiB pages, whose last one is seldom full. */
     struct plab_pages pages = {.addr = (void *)(1024 * MIB),
                                .bytes = 2080 * MIB + 64,
@@ -200,10 +201,11 @@ TEST(pages, the_rest_behind_a_mapping_can_be_taken) {
                                .huge_bytes = 2080 * MIB + 64,
                                .giant = true};
     CHECK(plab_pages_take_rest(&pages, 1024 * MIB) == NULL);
-    CHECK((uintptr_t)plab_pages_take_rest(&pages, 256 * MIB) == (1024 + 2082) * MIB);
-    CHECK(pages.bytes == 2338 * MIB && pages.huge_bytes == 2338 * MIB);
-    CHECK((uintptr_t)plab_pages_take_rest(&pages, 734 * MIB) == (1024 + 2338) * MIB);
-    CHECK(plab_pages_take_rest(&pages, 1) == NULL);
+    CHECK((uintptr_t)plab_pages_take_rest(&pages, 256 * MIB) == (1024 + 2080) * MIB + page);
+    CHECK(pages.bytes == 2336 * MIB + page && pages.huge_bytes == pages.bytes);
+    CHECK(plab_pages_take_rest(&pages, 736 * MIB) == NULL);
+    CHECK((uintptr_t)plab_pages_take_rest(&pages, 736 * MIB - page) == (1024 + 2336) * MIB + page);
+    CHECK(pages.bytes == pages.mapped_bytes && plab_pages_take_rest(&pages, 1) == NULL);
     struct plab_pages none = {.addr = NULL};
     CHECK(plab_pages_take_rest(&none, 1) == NULL);
 }

@@ -225,6 +225,41 @@ TEST(seedstore, graded_dataset_has_what_fits) {
     CHECK_STR(plab_rx_mode_name(PLAB_RX_GRADED), "graded");
 }
 
+static void build_ahead(struct plab_seedstore *store, const char *key) {
+    struct plab_error err = {""};
+    CHECK_MSG(plab_seedstore_build_ahead(store, (const uint8_t *)key, strlen(key), NULL, &err) ==
+                  PLAB_OK,
+              "%s", err.text);
+}
+
+TEST(seedstore, caches_lie_behind_the_dataset_where_there_is_room) {
+    struct plab_seedstore *store;
+    struct plab_error err = {""};
+    plab_kernels_select(&kernels, 0);
+    /* Both together are smaller than the 2 MiB that are mapped for the dataset at least, as a cache
+     * is smaller than what a dataset leaves of its last 1 GiB page. */
+    struct plab_seedstore_config config = {.algo = &mini_rx,
+                                           .kernels = &kernels,
+                                           .mode = PLAB_RX_FAST,
+                                           .pages = PLAB_PAGES_AUTO,
+                                           .slots = 1,
+                                           .ahead = true,
+                                           .threads = 2};
+    CHECK_MSG(plab_seedstore_create(&store, &config, &err) == PLAB_OK, "%s", err.text);
+    struct plab_seed_view one = get(store, "one");
+    uint64_t print = fingerprint(one.cache);
+    CHECK(((const uint64_t *)(const void *)one.dataset)[7 * 8 + 3] == print);
+    build_ahead(store, "two");
+    CHECK(fingerprint(one.cache) == print);
+    CHECK(((const uint64_t *)(const void *)one.dataset)[7 * 8 + 3] == print);
+    struct plab_pages_report report = {0};
+    plab_seedstore_pages(store, &report);
+    size_t sum = plab_rx_dataset_bytes(&mini_rx_params) + 2 * plab_rx_cache_bytes(&mini_rx_params);
+    CHECK(report.asked_bytes >= sum && report.asked_bytes < sum + 3 * 4096);
+    CHECK(report.asked_bytes <= 2 << 20);
+    plab_seedstore_destroy(&store);
+}
+
 TEST(seedstore, a_view_names_the_copy_of_a_node) {
     const uint8_t a[1] = {0}, b[1] = {0};
     const struct plab_dataset_copy copies[] = {{.numa_node = 2, .items = a},
@@ -234,13 +269,6 @@ TEST(seedstore, a_view_names_the_copy_of_a_node) {
     CHECK(plab_seed_view_dataset(&view, 1) == a && plab_seed_view_dataset(&view, -1) == a);
     const struct plab_seed_view light = {.dataset = NULL};
     CHECK(plab_seed_view_dataset(&light, 0) == NULL);
-}
-
-static void build_ahead(struct plab_seedstore *store, const char *key) {
-    struct plab_error err = {""};
-    CHECK_MSG(plab_seedstore_build_ahead(store, (const uint8_t *)key, strlen(key), NULL, &err) ==
-                  PLAB_OK,
-              "%s", err.text);
 }
 
 TEST(seedstore, a_cache_that_was_built_ahead_is_taken_as_it_is) {
