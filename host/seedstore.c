@@ -291,6 +291,10 @@ static enum plab_status map_everything(struct plab_seedstore *store, struct plab
     return status;
 }
 
+static unsigned long long mib_of(uint64_t bytes) {
+    return (bytes + MIB - 1) / MIB;
+}
+
 /* "rx/0 in fast mode needs 2336 MiB ..., but 900 MiB are available; what fits: ..." */
 static enum plab_status does_not_fit(const struct plab_seedstore *store, struct plab_error *err) {
     uint64_t caches = store->config.slots * store->cache_bytes;
@@ -307,7 +311,7 @@ static enum plab_status does_not_fit(const struct plab_seedstore *store, struct 
         }
         snprintf(fits + used, sizeof fits - (size_t)used,
                  "%slight mode, which needs %llu MiB (--randomx-mode light)",
-                 used > 0 ? "" : "what fits: ", (unsigned long long)(caches / MIB));
+                 used > 0 ? "" : "what fits: ", mib_of(caches));
     }
     return plab_fail(
         err, PLAB_E_NOMEM,
@@ -315,8 +319,8 @@ static enum plab_status does_not_fit(const struct plab_seedstore *store, struct 
         "MiB are available; %s",
         store->config.algo->name,
         plab_rx_mode_name(store->items < store->all_items ? PLAB_RX_GRADED : PLAB_RX_FAST),
-        (unsigned long long)((dataset + caches) / MIB), (unsigned long long)(dataset / MIB),
-        (unsigned long long)(caches / MIB), (unsigned long long)(available / MIB), fits);
+        mib_of(dataset + caches), mib_of(dataset), mib_of(caches),
+        (unsigned long long)(available / MIB), fits);
 }
 
 static void plan_numa(struct plab_seedstore *store) {

@@ -80,6 +80,8 @@ struct plab_run_process {
     bool killed; /* and had to use force */
     bool has_result;
     uint64_t hashes, accepted, rejected, stale; /* its own result, when has_result */
+    bool has_dataset;                           /* it mined RandomX, and says how: */
+    uint64_t dataset_bytes, dataset_full_bytes; /* precomputed, and of a whole dataset */
 };
 
 struct plab_run_record {

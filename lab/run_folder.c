@@ -158,6 +158,10 @@ void plab_run_folder_results(struct plab_run_record *record) {
                               get_count(result, "accepted", &process->accepted) &&
                               get_count(result, "rejected", &process->rejected) &&
                               get_count(result, "stale", &process->stale);
+        const json_t *dataset = json_object_get(result, "dataset");
+        process->has_dataset = get_count(dataset, "precomputed_bytes", &process->dataset_bytes) &&
+                               get_count(dataset, "full_bytes", &process->dataset_full_bytes) &&
+                               process->dataset_full_bytes > 0;
         json_decref(result);
     }
 }

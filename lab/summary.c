@@ -162,6 +162,19 @@ static json_t *phase_json(const struct plab_scenario_phase *plan,
     return object;
 }
 
+static double dataset_percent(const struct plab_run_process *process) {
+    return (double)process->dataset_bytes * 100 / (double)process->dataset_full_bytes;
+}
+
+static json_t *dataset_json(const struct plab_run_process *process) {
+    if (!process->has_dataset) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:f}", "precomputed_bytes", count(process->dataset_bytes),
+                     "full_bytes", count(process->dataset_full_bytes), "percent",
+                     dataset_percent(process));
+}
+
 static json_t *process_json(const struct plab_run_process *process,
                             const struct plab_run_record *record) {
     json_t *object = json_pack(
@@ -176,13 +189,14 @@ static json_t *process_json(const struct plab_run_process *process,
     json_object_set_new(object, "signal",
                         process->signal != 0 ? json_integer(process->signal) : json_null());
     if (process->worker) {
-        json_object_set_new(
-            object, "result",
-            process->has_result
-                ? json_pack("{s:o, s:o, s:o, s:o}", "hashes", count(process->hashes), "accepted",
-                            count(process->accepted), "rejected", count(process->rejected), "stale",
-                            count(process->stale))
-                : json_null());
+        json_object_set_new(object, "result",
+                            process->has_result
+                                ? json_pack("{s:o, s:o, s:o, s:o, s:o}", "hashes",
+                                            count(process->hashes), "accepted",
+                                            count(process->accepted), "rejected",
+                                            count(process->rejected), "stale",
+                                            count(process->stale), "dataset", dataset_json(process))
+                                : json_null());
     }
     return object;
 }
@@ -302,6 +316,23 @@ static void print_phases(const struct plab_run_config *config,
     print_counts(&record->counts, record->has_counts);
 }
 
+/* How much of the dataset the workers had, from the least to the most. */
+static void print_datasets(const struct plab_run_record *record) {
+    double least = 101, most = -1;
+    for (size_t i = 0; i < record->process_count; i++) {
+        if (record->processes[i].has_dataset) {
+            double percent = dataset_percent(&record->processes[i]);
+            least = percent < least ? percent : least;
+            most = percent > most ? percent : most;
+        }
+    }
+    if (most > least) {
+        printf("RandomX dataset: %.4g %% to %.4g %% precomputed\n", least, most);
+    } else if (most >= 0) {
+        printf("RandomX dataset: %.4g %% precomputed%s\n", most, most > 0 ? "" : " (light mode)");
+    }
+}
+
 static void print_expectations(const struct plab_run_config *config,
                                const struct plab_run_record *record, bool colour) {
     struct expectation list[EXPECTATIONS];
@@ -334,6 +365,7 @@ void plab_summary_print(const struct plab_run_config *config, const struct plab_
            plab_run_end_name(record->end), colour ? "\033[0m" : "");
     print_phases(config, record);
     printf("seeds: changes of the RandomX seed; cpu%%: of all CPUs of the host\n");
+    print_datasets(record);
     print_expectations(config, record, colour);
     printf("%s\n", record->folder);
 }

@@ -56,6 +56,7 @@ struct miner {
     struct plab_bucket seeds;
     struct taken_job taken[JOBS_KEPT];
     uint64_t progress_told_ns;
+    uint64_t told_ahead; /* caches built ahead, when the log last spoke of a build */
 
     enum plab_status status;
     enum plab_workers_state state;
@@ -367,9 +368,13 @@ static void note_state(struct miner *miner, enum plab_workers_state state) {
     if (miner->state == PLAB_WORKERS_BUILDING && state == PLAB_WORKERS_HASHING) {
         struct plab_workers_stats stats;
         plab_workers_stats(miner->workers, &stats);
-        plab_log_info(miner->log, "RandomX %s ready after %.1f s",
-                      stats.rx_mode == PLAB_RX_FAST ? "dataset" : "cache (light mode)",
-                      stats.last_build_s);
+        bool ahead = stats.caches_ahead > miner->told_ahead;
+        plab_log_info(miner->log, "RandomX %s ready after %.1f s%s",
+                      stats.rx_mode == PLAB_RX_FAST     ? "dataset"
+                      : stats.rx_mode == PLAB_RX_GRADED ? "dataset (a part of it)"
+                                                        : "cache (light mode)",
+                      stats.last_build_s, ahead ? ", its cache was built ahead" : "");
+        miner->told_ahead = stats.caches_ahead;
     }
     if (state == PLAB_WORKERS_BUILDING && miner->state != PLAB_WORKERS_BUILDING) {
         plab_log_info(miner->log, "new RandomX seed: the workers wait for what is built from it");

@@ -132,6 +132,9 @@ TEST(run, completes_and_records) {
         const struct plab_run_process *process = &out.record.processes[i];
         CHECK(process->asked && !process->killed && process->exit_code == 143);
         CHECK(!process->worker || (process->has_result && process->accepted == 3));
+        CHECK(process->has_dataset == process->worker);
+        CHECK(!process->worker ||
+              (process->dataset_bytes == 1040 && process->dataset_full_bytes == 2080));
     }
     const struct plab_run_phase *phases = out.record.phases;
     CHECK_MSG(phases[0].hashes > 100 && phases[1].hashes > 30, "%f %f", phases[0].hashes,

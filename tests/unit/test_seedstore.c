@@ -151,8 +151,8 @@ TEST(seedstore, without_memory_auto_is_light_and_fast_is_an_error) {
         .algo = &giant_rx, .kernels = &kernels, .mode = PLAB_RX_FAST, .slots = 4, .threads = 1};
     CHECK(plab_seedstore_create(&store, &config, &err) == PLAB_E_NOMEM);
     CHECK(store == NULL);
-    CHECK_MSG(strstr(err.text, "mini-rx in fast mode needs 67108865 MiB of memory (dataset "
-                               "67108864, cache 1)") != NULL,
+    CHECK_MSG(strstr(err.text, "mini-rx in fast mode needs 67108866 MiB of memory (dataset "
+                               "67108865, cache 1)") != NULL,
               "%s", err.text);
     CHECK_MSG(strstr(err.text, "MiB are available; what fits: --dataset-mem ") != NULL, "%s",
               err.text);
