@@ -107,4 +107,10 @@ void plab_kernels_select(struct plab_kernels *out, uint32_t features) {
     out->isa[PLAB_KERNEL_##kernel] = best->isa;
     PLAB_KERNEL_LIST(SELECT_KERNEL)
 #undef SELECT_KERNEL
+    out->hints = (struct plab_rx_hints){PLAB_PREFETCH_NTA, PLAB_PREFETCH_T0};
+}
+
+const char *plab_prefetch_name(enum plab_prefetch prefetch) {
+    static const char *const names[] = {"nta", "t0", "t1", "t2", "off"};
+    return names[prefetch];
 }

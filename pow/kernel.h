@@ -155,6 +155,24 @@ enum plab_kernel_id {
         PLAB_KERNEL_COUNT
 };
 
+/* Where machine code of RandomX programs asks for memory ahead of time to be put. */
+enum plab_prefetch {
+    PLAB_PREFETCH_NTA, /* near, and to be forgotten first */
+    PLAB_PREFETCH_T0,  /* all levels */
+    PLAB_PREFETCH_T1,  /* L2 and beyond */
+    PLAB_PREFETCH_T2,  /* L3 and beyond */
+    PLAB_PREFETCH_OFF,
+};
+
+/* Name of a prefetch as reports spell it: "nta", "t0" ... */
+const char *plab_prefetch_name(enum plab_prefetch prefetch);
+
+/* What is chosen by measuring, not by features: host/tune.h. */
+struct plab_rx_hints {
+    uint8_t item;  /* enum plab_prefetch: the dataset item of the next iteration */
+    uint8_t lines; /* enum plab_prefetch: the two scratchpad lines of the next iteration */
+};
+
 /* A chosen set of kernels: a value, copied freely, valid for ever. `isa[id]` is the name of the
  * chosen implementation ("c", "aesni", "ce" ...), a static string. arch/dispatch.h fills it. */
 struct plab_kernels {
@@ -162,6 +180,7 @@ struct plab_kernels {
     PLAB_KERNEL_LIST(PLAB_KERNEL_MEMBER)
 #undef PLAB_KERNEL_MEMBER
     const char *isa[PLAB_KERNEL_COUNT];
+    struct plab_rx_hints hints; /* arch/dispatch.h: NTA for items, T0 for lines */
 };
 
 /* The portable implementations. */

@@ -45,6 +45,7 @@ struct plab_rx_machine {
     uint32_t control[4]; /* the control word of each rounding mode, for machine code */
     const struct plab_rx_program *program; /* borrowed */
     const struct plab_rx_params *params;   /* borrowed */
+    struct plab_rx_hints hints;
     plab_rx_mix_v2_fn *mix_v2;
     plab_rx_step_fn *step; /* set by a plab_rx_step_make_fn */
 };

@@ -242,6 +242,7 @@ static void init_machine(struct plab_rx_machine *machine, const struct plab_rx_v
     machine->scratchpad = scratchpad;
     machine->params = vm->params;
     machine->mix_v2 = vm->kernels.rx_mix_v2;
+    machine->hints = vm->kernels.hints;
     plab_rx_fpu_controls(machine->control);
 }
 

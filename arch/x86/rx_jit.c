@@ -132,17 +132,26 @@ static uint32_t dataset_offset(const struct piece *p) {
     return (uint32_t)(p->jit.m->program->dataset_offset * PLAB_RX_ITEM_BYTES);
 }
 
-static void prefetch_item(struct piece *p) {
-    uint8_t **at = &p->jit.at;
-    if (p->jit.m->params->v2) {
-        plab_emit(at, 0xE181, 2); /* and ecx, mask */
-    } else {
-        plab_emit(at, 0x25, 1); /* and eax, mask */
+/* prefetchnta, t0, t1 or t2: 0F 18 /0 .. /3, with `modrm` and what follows it; false if off. */
+static bool prefetch(struct piece *p, uint8_t hint, uint64_t modrm_sib) {
+    if (hint == PLAB_PREFETCH_OFF) {
+        return false;
     }
-    plab_emit32(at, dataset_mask(p));
-    /* prefetchnta [rdi + rcx or rax + offset]: it is used once, so it may stay out of L2 */
-    plab_emit(at, UINT64_C(0x0784180F) | (p->jit.m->params->v2 ? BYTE(0x08, 3) : 0), 4);
-    plab_emit32(at, dataset_offset(p));
+    plab_emit(&p->jit.at, 0x180F | BYTE(modrm_sib | REG(hint), 2), 4);
+    return true;
+}
+
+static void prefetch_item(struct piece *p) {
+    const bool v2 = p->jit.m->params->v2;
+    if (v2) {
+        plab_emit(&p->jit.at, 0xE181, 2); /* and ecx, mask */
+    } else {
+        plab_emit(&p->jit.at, 0x25, 1); /* and eax, mask */
+    }
+    plab_emit32(&p->jit.at, dataset_mask(p));
+    if (prefetch(p, p->jit.m->hints.item, v2 ? 0x0F84 : 0x0784)) { /* [rdi + rcx or rax + offset] */
+        plab_emit32(&p->jit.at, dataset_offset(p));
+    }
 }
 
 static void mix_item(struct piece *p) {
@@ -213,11 +222,11 @@ static void choose_lines(struct piece *p) {
     plab_emit(at, 0x25C889, 3);                                 /* mov eax, ecx; and eax, */
     plab_emit32(at, mask);
     with_member(p, 0x8589, 2, OFFSET(line[0])); /* mov [line0], eax */
-    plab_emit(at, 0x060C180F, 4);               /* prefetcht0 [rsi + rax] */
+    prefetch(p, p->jit.m->hints.lines, 0x0604); /* [rsi + rax] */
     plab_emit(at, UINT64_C(0xE18120E9C148), 6); /* shr rcx, 32; and ecx, */
     plab_emit32(at, mask);
     with_member(p, 0x8D89, 2, OFFSET(line[1])); /* mov [line1], ecx */
-    plab_emit(at, 0x0E0C180F, 4);               /* prefetcht0 [rsi + rcx] */
+    prefetch(p, p->jit.m->hints.lines, 0x0E04); /* [rsi + rcx] */
 }
 
 /* A whole iteration of one machine in a loop. */

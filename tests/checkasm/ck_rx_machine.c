@@ -26,6 +26,7 @@ struct state {
 
 static struct plab_rx_params params;
 static struct plab_rx_program programs[LANES];
+static struct plab_rx_hints hints;
 static struct plab_codemem code;
 
 static const uint32_t directed[] = {0,          1,          2,          3,          0x7FFFFFFF,
@@ -76,6 +77,11 @@ static void make_params(struct plab_prng *rng, bool bench) {
 
 static void shape(struct ck_call *call, struct plab_prng *rng, bool bench) {
     const unsigned count = bench ? BENCH_LANES : 1 + (unsigned)plab_prng_below(rng, LANES);
+    hints = (struct plab_rx_hints){PLAB_PREFETCH_NTA, PLAB_PREFETCH_T0};
+    if (!bench) { /* they change nothing but the time */
+        hints.item = (uint8_t)plab_prng_below(rng, PLAB_PREFETCH_OFF + 1);
+        hints.lines = (uint8_t)plab_prng_below(rng, PLAB_PREFETCH_OFF + 1);
+    }
     make_params(rng, bench);
     make_programs(rng, count, bench);
     call->count = 3;
@@ -96,6 +102,7 @@ static unsigned load(struct plab_rx_machine *machines, const struct ck_call *cal
         m->scratchpad = call->at[0] + i * (size_t)params.l3_bytes;
         m->params = &params;
         m->mix_v2 = plab_rx_mix_v2_c;
+        m->hints = hints;
         plab_rx_fpu_controls(m->control);
         plab_rx_machine_load(m, &programs[i]);
         m->rounding = state.rounding & 3;
