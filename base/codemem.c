@@ -55,12 +55,38 @@ static bool map_twice(struct plab_codemem *out, int file) {
     return true;
 }
 
+#if defined(__x86_64__)
+/* Writes and calls `mov eax, value; ret`. */
+static int call_returning(const struct plab_codemem *code, uint8_t value) {
+    const uint8_t instructions[] = {0xB8, value, 0, 0, 0, 0xC3};
+    int (*fn)(void);
+    memcpy(code->write, instructions, sizeof instructions);
+    memcpy(&fn, &code->exec, sizeof fn); /* C has no cast between data and function pointers */
+    return fn();
+}
+
+/* A processor sees new code through the other view; an emulator may go on with its translation of
+ * the old one, since x86-64 has no instruction that would tell it. */
+static bool new_code_runs(const struct plab_codemem *code) {
+    return call_returning(code, 1) == 1 && call_returning(code, 2) == 2;
+}
+#else
+static bool new_code_runs(const struct plab_codemem *code) {
+    (void)code;
+    return true;
+}
+#endif
+
 enum plab_status plab_codemem_map(struct plab_codemem *out, size_t bytes, struct plab_error *err) {
     *out = (struct plab_codemem){.bytes = whole_pages(bytes)};
     int file = memfd_create("powlab-code", MFD_CLOEXEC);
     bool mapped = file >= 0 && map_twice(out, file);
     if (file >= 0) {
         close(file);
+    }
+    if (mapped && !new_code_runs(out)) {
+        plab_codemem_unmap(out);
+        mapped = false;
     }
     return mapped ? PLAB_OK : plab_codemem_map_flipping(out, bytes, err);
 }

@@ -5,7 +5,8 @@
  *
  * Preferred is a dual mapping: the same pages twice, once writable, once executable, so that new
  * code costs no system call. Where that is refused (no memfd_create, a noexec policy for shared
- * memory), one mapping changes its protection around each writing: two system calls a time.
+ * memory) or new code is not seen (some emulators), one mapping changes its protection around each
+ * writing: two system calls a time.
  */
 #ifndef PLAB_BASE_CODEMEM_H
 #define PLAB_BASE_CODEMEM_H
