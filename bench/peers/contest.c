@@ -303,9 +303,9 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     begin_row(row, name, "H/s", threads, 0);
 
     enum plab_status status =
-        plab_ours_open(contest->ours, algo, dataset, style, contest->lanes, err);
+        plab_ours_open(contest->ours, algo, dataset, style, threads, contest->lanes, err);
     if (status == PLAB_OK) {
-        status = plab_theirs_open(contest->theirs, algo->has_commitment, fast, style, err);
+        status = plab_theirs_open(contest->theirs, algo->has_commitment, fast, style, threads, err);
     }
     if (status == PLAB_OK) {
         status = calibrate(&turn, err);

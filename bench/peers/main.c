@@ -256,16 +256,25 @@ static enum plab_status measure(struct bench *b, struct plab_error *err) {
     return status;
 }
 
-/* librandomx ends the program where memory runs out only when it is touched. */
+/* What both sides touch at most, and a little for everything else. */
+static uint64_t memory_needed(const struct bench *b) {
+    uint64_t window_bytes = window_of(b) * PLAB_RX_ITEM_BYTES;
+    uint64_t scratchpads = 2 * (b->plan.threads + (uint64_t)PLAB_PEERS_BATCH);
+    uint64_t dataset_bytes = fast_wanted(b)         ? plab_rx_dataset_bytes(b->v1->rx)
+                             : wanted(b, "dataset") ? b->contest.pairs * window_bytes
+                                                    : 0;
+    return 2 * plab_rx_cache_bytes(b->v1->rx) + window_bytes + dataset_bytes +
+           scratchpads * b->v1->rx->l3_bytes + 64 * MIB;
+}
+
+/* librandomx's memory is only taken when it is touched, too late for an answer. */
 static enum plab_status enough_memory(const struct bench *b, struct plab_error *err) {
-    uint64_t available = plab_memory_available_bytes();
-    uint64_t needed = 2 * plab_rx_cache_bytes(b->v1->rx) + 128 * MIB +
-                      (fast_wanted(b) ? plab_rx_dataset_bytes(b->v1->rx) : 0);
+    uint64_t available = plab_memory_available_bytes(), needed = memory_needed(b);
     if (available != 0 && available < needed) {
         return plab_fail(err, PLAB_E_NOMEM,
-                         "needs %llu MiB of memory, but only %llu MiB are available; "
-                         "--only light needs 640 MiB",
-                         (unsigned long long)(needed / MIB), (unsigned long long)(available / MIB));
+                         "needs %llu MiB of memory, but only %llu MiB are available%s",
+                         (unsigned long long)(needed / MIB), (unsigned long long)(available / MIB),
+                         fast_wanted(b) ? "; --only light needs a quarter" : "");
     }
     return PLAB_OK;
 }
@@ -294,9 +303,6 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     if (status == PLAB_OK) {
         status = plan(b, err);
     }
-    if (status == PLAB_OK) {
-        status = enough_memory(b, err);
-    }
     if (status != PLAB_OK) {
         return status;
     }
@@ -304,6 +310,10 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     b->contest.pairs = (unsigned)(o->pairs != 0 ? o->pairs : o->quick ? QUICK_PAIRS : PAIRS);
     b->contest.lanes = (unsigned)o->lanes;
     b->contest.turn_seconds = (double)(o->quick ? QUICK_TURN_MS : o->turn_ms) / 1e3;
+    status = enough_memory(b, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
     b->rows = calloc(ROWS_MAX, sizeof *b->rows);
     status = b->rows == NULL ? plab_fail(err, PLAB_E_NOMEM, "not enough memory for the results")
                              : measure(b, err);

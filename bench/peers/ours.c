@@ -130,12 +130,12 @@ static unsigned lanes_for(const struct plab_ours *ours, const struct plab_algo *
 }
 
 enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
-                                const uint8_t *dataset, enum plab_peers_style style, unsigned lanes,
-                                struct plab_error *err) {
+                                const uint8_t *dataset, enum plab_peers_style style,
+                                unsigned threads, unsigned lanes, struct plab_error *err) {
     plab_ours_close(ours);
     ours->style = style;
     ours->lanes = lanes_for(ours, algo, dataset != NULL, lanes);
-    for (unsigned i = 0; i < ours->plan->threads; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         enum plab_status status = open_thread(ours, i, algo, dataset, err);
         if (status != PLAB_OK) {
             return status;

@@ -32,12 +32,13 @@ uint8_t *plab_ours_window(const struct plab_ours *ours);
 /* Computes dataset items into `out` (64-byte aligned). Threads may call it at once. */
 void plab_ours_fill(const struct plab_ours *ours, uint64_t first, uint64_t count, uint8_t *out);
 
-/* Makes a hasher of `algo` for each thread: fast mode with a complete `dataset`, light mode if it
- * is NULL. It has `lanes` lanes, or as many as it can have; one for hashes that are asked for one
- * by one. Replaces those of an earlier call. */
+/* Makes a hasher of `algo` for each of the first `threads` threads: fast mode with a complete
+ * `dataset`, light mode if it is NULL. It has `lanes` lanes, or as many as it can have; one for
+ * hashes that are asked for one by one. Replaces those of an earlier call. */
 PLAB_NODISCARD enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
                                                const uint8_t *dataset, enum plab_peers_style style,
-                                               unsigned lanes, struct plab_error *err);
+                                               unsigned threads, unsigned lanes,
+                                               struct plab_error *err);
 void plab_ours_close(struct plab_ours *ours);
 
 /* Hashes of nonces first .. first + count - 1 with the hasher of `thread`. `count` is

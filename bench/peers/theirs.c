@@ -161,10 +161,11 @@ static randomx_vm *open_vm(struct plab_theirs *theirs, bool v2, bool fast) {
 }
 
 enum plab_status plab_theirs_open(struct plab_theirs *theirs, bool v2, bool fast,
-                                  enum plab_peers_style style, struct plab_error *err) {
+                                  enum plab_peers_style style, unsigned threads,
+                                  struct plab_error *err) {
     plab_theirs_close(theirs);
     theirs->style = style;
-    for (unsigned i = 0; i < theirs->threads; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         theirs->vms[i] = open_vm(theirs, v2, fast);
         if (theirs->vms[i] == NULL) {
             return plab_fail(err, PLAB_E_NOMEM, "not enough memory for librandomx's machines");
@@ -239,12 +240,15 @@ static size_t process_huge_bytes(void) {
 
 void plab_theirs_pages(const struct plab_theirs *theirs, const struct plab_pages_report *ours,
                        struct plab_pages_report *report) {
-    struct plab_pages_report theirs_report = {.asked_bytes = theirs->asked_bytes +
-                                                             theirs->threads * SCRATCHPAD_BYTES,
-                                              .hugetlb = theirs->hugetlb};
+    size_t asked = theirs->asked_bytes;
+    for (unsigned i = 0; i < theirs->threads; i++) {
+        asked += theirs->vms[i] != NULL ? SCRATCHPAD_BYTES : 0;
+    }
     size_t known = ours->hugetlb ? 0 : ours->huge_bytes, all = process_huge_bytes();
     size_t huge = all > known ? all - known : 0;
-    theirs_report.huge_bytes =
-        theirs->hugetlb || huge > theirs_report.asked_bytes ? theirs_report.asked_bytes : huge;
-    *report = theirs_report;
+    *report = (struct plab_pages_report){
+        .asked_bytes = asked,
+        .huge_bytes = theirs->hugetlb || huge > asked ? asked : huge,
+        .hugetlb = theirs->hugetlb,
+    };
 }

@@ -33,10 +33,11 @@ uint8_t *plab_theirs_dataset_memory(const struct plab_theirs *theirs);
 /* Computes dataset items in their places. Threads may call it at once for different ranges. */
 void plab_theirs_fill(struct plab_theirs *theirs, uint64_t first, uint64_t count);
 
-/* Makes a machine for each thread: fast mode over the dataset, which somebody completed, or light
- * mode over the cache; RandomX v2 if `v2`. Replaces those of an earlier call. */
+/* Makes a machine for each of the first `threads` threads: fast mode over the dataset, which
+ * somebody completed, or light mode over the cache; RandomX v2 if `v2`. Replaces those of an
+ * earlier call. */
 PLAB_NODISCARD enum plab_status plab_theirs_open(struct plab_theirs *theirs, bool v2, bool fast,
-                                                 enum plab_peers_style style,
+                                                 enum plab_peers_style style, unsigned threads,
                                                  struct plab_error *err);
 void plab_theirs_close(struct plab_theirs *theirs);
 
