@@ -10,6 +10,9 @@
  * Sources: System V ABI for x86-64, section 3.2.1; Procedure Call Standard for AArch64, section 6;
  * Intel SDM volume 1, section 13.3 for XGETBV with ECX = 1.
  */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #include <string.h>
 
 #include "arch/cpu.h"
@@ -159,9 +162,8 @@ static const char *broken; /* the first thing that a call did not preserve */
 #if defined(__x86_64__)
 
 #define FLAG_DIRECTION (1u << 10)
-#define XINUSE_UPPER_HALVES                                               \
-    UINT64_C(0x44) /* YMM 128 .. 255 and ZMM 256 .. 511 of registers 0-15 \
-                    */
+/* Bits 128 to 255 and 256 to 511 of vector registers 0 to 15. */
+#define XINUSE_UPPER_HALVES UINT64_C(0x44)
 
 static const char *broken_state(void) {
     const struct watch *w = &ck_watch_state;
@@ -174,27 +176,40 @@ static const char *broken_state(void) {
     return (w->in_use & XINUSE_UPPER_HALVES) != 0 ? "clean upper halves of vector registers" : NULL;
 }
 
-static uint32_t in_use_after_dirtying(bool dirty) {
-    uint32_t eax, edx;
-    if (dirty) {
-        __asm__ volatile("vcmptrue_uqps %%ymm0, %%ymm0, %%ymm0" ::: "xmm0");
-    } else {
-        __asm__ volatile("vzeroupper" ::: "memory");
-    }
-    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(1));
+static void clean(float *unused) {
+    (void)unused;
     __asm__ volatile("vzeroupper" ::: "memory");
-    return eax;
 }
 
-/* Some processors and emulators have XINUSE, and some of these don't say that a state is clean. */
+static void dirty(float *unused) {
+    (void)unused;
+    __asm__ volatile("vcmptrue_uqps %%ymm0, %%ymm0, %%ymm0" ::: "xmm0");
+}
+
+/* Something for which the compiler takes 256-bit registers. */
+__attribute__((target("avx"), noinline)) static void compiled(float *values) {
+    __m256 x = _mm256_loadu_ps(values);
+    _mm256_storeu_ps(values, _mm256_add_ps(x, x));
+}
+
+static bool leaves_dirty(void (*fn)(float *values)) {
+    float values[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint32_t eax, edx;
+    fn(values);
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(1) : "memory");
+    clean(values);
+    return (eax & XINUSE_UPPER_HALVES) != 0;
+}
+
+/* Not all processors and emulators have XINUSE or say when a state is clean; and a compiler that
+ * does not optimise (gcc below -O2) leaves dirt in every function. */
 bool ck_watch_sees_upper_halves(void) {
     uint32_t eax = 13, ebx, ecx = 1, edx;
     if ((plab_cpu_detect() & PLAB_CPU_AVX) == 0) {
         return false;
     }
     __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return (eax & 4) != 0 && (in_use_after_dirtying(false) & XINUSE_UPPER_HALVES) == 0 &&
-           (in_use_after_dirtying(true) & XINUSE_UPPER_HALVES) != 0;
+    return (eax & 4) != 0 && !leaves_dirty(clean) && leaves_dirty(dirty) && !leaves_dirty(compiled);
 }
 
 #else
