@@ -78,6 +78,9 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     if (strcmp(group->randomx_mode, "auto") != 0) {
         plab_argv_add(argv, "--randomx-mode=%s", group->randomx_mode);
     }
+    if (group->dataset_mem[0] != '\0') {
+        plab_argv_add(argv, "--dataset-mem=%s", group->dataset_mem);
+    }
     if (group->cpus[0] != '\0') {
         plab_argv_add(argv, "--cpus=%s", group->cpus);
     }

@@ -171,6 +171,28 @@ static enum plab_status get_mode(const struct reader *reader, const char *key, c
     return bad(reader, PLAB_E_INPUT, key, "\"%s\" is none of auto, fast, light", raw);
 }
 
+/* "1GiB": what `powlab mine --dataset-mem` takes. */
+static enum plab_status get_dataset_mem(const struct reader *reader, const char *key,
+                                        const struct plab_raw_worker *raw, char out[24]) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    out[0] = '\0';
+    if (raw->dataset_mem == NULL) {
+        return PLAB_OK;
+    }
+    if (raw->randomx_mode != NULL) {
+        return bad(reader, PLAB_E_INPUT, key, "goes without randomx_mode: it is a mode of its own");
+    }
+    size_t digits = strspn(raw->dataset_mem, "0123456789");
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(units); i++) {
+        if (digits > 0 && digits <= 10 && strcmp(raw->dataset_mem + digits, units[i]) == 0) {
+            snprintf(out, 24, "%s", raw->dataset_mem);
+            return PLAB_OK;
+        }
+    }
+    return bad(reader, PLAB_E_INPUT, key, "\"%s\" is not a size such as 512MiB or 1GiB",
+               raw->dataset_mem);
+}
+
 /* "127.0.0.1:0", "[::1]:3333": numeric, so that the lab-only rule can be asked here already. The
  * pool asks again when it binds. */
 static enum plab_status get_listen(const struct reader *reader, const char *raw, char out[64]) {
@@ -236,6 +258,7 @@ static enum plab_status take_worker(const struct reader *r, const struct plab_ra
         get_name(r, KEY("user"), raw->user != NULL ? raw->user : raw->name, worker->user));
     RETURN_IF_BAD(get_algo(r, KEY("algo"), raw->algo, out->pool.algo, &worker->algo));
     RETURN_IF_BAD(get_mode(r, KEY("randomx_mode"), raw->randomx_mode, &worker->randomx_mode));
+    RETURN_IF_BAD(get_dataset_mem(r, KEY("dataset_mem"), raw, worker->dataset_mem));
     RETURN_IF_BAD(get_text(r, KEY("cpus"), raw->cpus, worker->cpus));
     RETURN_IF_BAD(get_unsigned(r, KEY("count"), raw->count, 1, 1, PLAB_SCENARIO_PROCESSES_MAX,
                                &worker->count));

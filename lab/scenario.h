@@ -38,6 +38,8 @@ struct plab_scenario_worker {
     char user[PLAB_SCENARIO_NAME_MAX + 1]; /* part of the login; default: the name */
     const char *algo;                      /* static; default: the pool's */
     const char *randomx_mode;              /* static: "auto", "fast" or "light" */
+    char dataset_mem[24];                  /* how much of a dataset to precompute, "1GiB"; "": all
+                                              or nothing, as randomx_mode has it */
     char cpus[PLAB_SCENARIO_TEXT_MAX + 1]; /* list of CPUs to pin to, "" for powlab's own plan */
     unsigned count, threads;               /* threads 0: powlab's own plan */
     unsigned duty_percent;                 /* 1 to 100: share of the time that threads hash */

@@ -24,9 +24,11 @@ static const cyaml_schema_field_t pool_fields[] = {
 };
 
 static const cyaml_schema_field_t worker_fields[] = {
-    TEXT(MUST, worker, name),        TEXT(MAY, worker, user),      TEXT(MAY, worker, algo),
-    TEXT(MAY, worker, randomx_mode), TEXT(MAY, worker, cpus),      NUMBER(worker, count),
-    NUMBER(worker, threads),         NUMBER(worker, duty_percent), CYAML_FIELD_END,
+    TEXT(MUST, worker, name),       TEXT(MAY, worker, user),
+    TEXT(MAY, worker, algo),        TEXT(MAY, worker, randomx_mode),
+    TEXT(MAY, worker, dataset_mem), TEXT(MAY, worker, cpus),
+    NUMBER(worker, count),          NUMBER(worker, threads),
+    NUMBER(worker, duty_percent),   CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t worker_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct plab_raw_worker, worker_fields),

@@ -15,7 +15,7 @@ struct plab_raw_pool {
 };
 
 struct plab_raw_worker {
-    char *name, *user, *algo, *randomx_mode, *cpus;
+    char *name, *user, *algo, *randomx_mode, *dataset_mem, *cpus;
     int64_t *count, *threads, *duty_percent;
 };
 

@@ -16,6 +16,9 @@ prints() {
 
 check "rx/0 known answer" prints \
     639183aae1bf4c9a35884cb46b09cad9175f04efd7684e7262a0ac1c2f0b4e3f hash -a rx/0 --seed $key --input $test_input
+check "a part of a dataset gives the same hash" prints \
+    639183aae1bf4c9a35884cb46b09cad9175f04efd7684e7262a0ac1c2f0b4e3f hash -q -a rx/0 --seed $key --input $test_input \
+    --dataset-mem 8MiB
 check "rx/2 commitment" prints \
     133be717399046b03ae82ce8ddd9d1ee4d3ea7fca03a50dec09b6848cbb98e18 hash -a rx/2 --commitment --seed $key --input $test_input
 check "cn/r known answer" prints \
@@ -28,6 +31,9 @@ check "the same without CPU features" prints \
 check "no verb" refuses 2 "unknown verb" frobnicate
 check "nearest verb" refuses 2 "did you mean selftest" selftst
 check "nearest option" refuses 2 "did you mean --input" hash --inptu 00
+check "two modes at once" refuses 2 "exclude each other" hash --input 00 --seed 00 --dataset-mem 1MiB \
+    --randomx-mode fast
+check "no size" refuses 2 "2GiB" bench --dataset-mem 1GB
 check "no input" refuses 2 "--input" hash -a rx/0
 check "wrong hex" refuses 2 "not hexadecimal" hash -a cn/0 --input 00zz
 check "odd hex" refuses 2 "odd" hash -a cn/0 --input 000

@@ -70,7 +70,7 @@ TEST(scenario, every_key) {
                        "workers:\n"
                        "  - {name: a, user: alice, count: 2, threads: 3, algo: rx/2, randomx_mode: "
                        "light, cpus: \"0,2-3\", duty_percent: 40}\n"
-                       "  - {name: b}\n"
+                       "  - {name: b, dataset_mem: 768MiB}\n"
                        "phases:\n"
                        "  - {name: one, duration: 0.5m, load_percent: 50, workers: [b]}\n"
                        "  - {name: two, duration: 2s, load_percent: 0}\n"
@@ -91,6 +91,9 @@ TEST(scenario, every_key) {
     CHECK_STR(s.workers[0].algo, "rx/2");
     CHECK_STR(s.workers[0].randomx_mode, "light");
     CHECK_STR(s.workers[0].cpus, "0,2-3");
+    CHECK_STR(s.workers[0].dataset_mem, "");
+    CHECK_STR(s.workers[1].dataset_mem, "768MiB");
+    CHECK_STR(s.workers[1].randomx_mode, "auto");
     CHECK_U64(s.workers[0].count, 2);
     CHECK_U64(s.workers[0].threads, 3);
     CHECK_U64(s.workers[0].duty_percent, 40);
@@ -140,6 +143,11 @@ TEST(scenario, values_out_of_range) {
               "x.yaml:5:5: workers[0].threads: -1 is not between 1 and 1024");
     check_bad(HEAD "    duty_percent: 101\n" TAIL, PLAB_E_INPUT,
               "x.yaml:5:5: workers[0].duty_percent: 101 is not between 1 and 100");
+    check_bad(HEAD "    dataset_mem: 1GB\n" TAIL, PLAB_E_INPUT,
+              "x.yaml:5:5: workers[0].dataset_mem: \"1GB\" is not a size such as 512MiB or 1GiB");
+    check_bad(HEAD "    dataset_mem: 1GiB\n    randomx_mode: fast\n" TAIL, PLAB_E_INPUT,
+              "x.yaml:5:5: workers[0].dataset_mem: goes without randomx_mode: it is a mode of its "
+              "own");
     check_bad(HEAD "    randomx_mode: slow\n" TAIL, PLAB_E_INPUT,
               "x.yaml:5:5: workers[0].randomx_mode: \"slow\" is none of auto, fast, light");
     check_bad(HEAD "  - name: w\n" TAIL, PLAB_E_INPUT,
