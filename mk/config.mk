@@ -67,8 +67,9 @@ isa_flags = $(if $(filter %_aesni,$(1)),-msse4.1 -maes) \
   $(if $(filter %_vaes512,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mbmi2 -maes -mvaes) \
   $(if $(filter %_ce,$(1)),-march=armv8-a+crypto) \
   $(if $(filter pow/rx_machine,$(1)),-frounding-math) \
-  $(if $(filter pow/rx_superscalar,$(1)),$(VECTORIZE))
+  $(if $(filter pow/rx_superscalar pow/argon2d,$(1)),$(VECTORIZE))
 
 # -frounding-math above: the RandomX machine changes the rounding mode while it runs. Its
-# superscalar programs run on batches of items, in loops that gcc leaves alone at -O2.
+# superscalar programs run on batches of items, in loops that gcc leaves alone at -O2, and so are
+# those of Argon2's block.
 VECTORIZE := $(if $(filter release,$(CONFIG)),-O3)

@@ -145,7 +145,7 @@ static void invoke_keccak(plab_any_fn *fn, const struct ck_call *call) {
 #define ARGON2_BLOCK_BYTES 1024
 #define BENCH_ARGON2_BLOCKS 16384
 
-/* A random piece of a random segment. */
+/* A random piece of a random segment, half of the time from its start. */
 static void shape_argon2(struct ck_call *call, struct plab_prng *rng, bool bench) {
     struct plab_argon2_run *run = &call->run;
     uint32_t blocks = bench ? BENCH_ARGON2_BLOCKS : CK_ARENA_BYTES / ARGON2_BLOCK_BYTES;
@@ -154,9 +154,11 @@ static void shape_argon2(struct ck_call *call, struct plab_prng *rng, bool bench
     run->pass = bench ? 1 : (uint32_t)plab_prng_below(rng, 2);
     run->slice = (uint32_t)plab_prng_below(rng, PLAB_ARGON2_SLICES);
     run->lane = (uint32_t)plab_prng_below(rng, run->lanes);
-    uint32_t least = run->pass == 0 && run->slice == 0 ? 2 : 0;
     run->end = plab_argon2_segment_blocks(run);
-    run->first = bench ? 0 : least + (uint32_t)plab_prng_below(rng, run->end - least);
+    run->first = run->pass == 0 && run->slice == 0 ? 2 : 0;
+    if (!bench && plab_prng_below(rng, 2) == 0) {
+        run->first += (uint32_t)plab_prng_below(rng, run->end - run->first);
+    }
     call->count = 1;
     call->buffer[0] =
         (struct ck_buffer){"memory", (size_t)blocks * ARGON2_BLOCK_BYTES, 64, CK_INOUT};
