@@ -6,9 +6,10 @@
  * code of a round goes over a list of items, leaves the address of each one's next line and
  * prefetches that line; so the wait for it is over when the next round's code comes to it.
  *
- * Items come in *blocks*: `groups` vectors of items (word by word: word 0 of all lanes, word 1 ...)
- * and then `scalars` items one after the other. Vector and scalar instructions alternate, since
- * they run on different ports. While it is worked on, a block lies where its items will be.
+ * Items come in *blocks*: a group of items in a vector's lanes (word 0 of all lanes, word 1 ...),
+ * then `scalars` items one after the other, or one of both. Vector and scalar instructions
+ * alternate, since they run on different ports. While it is worked on, a block lies where its items
+ * will be.
  */
 #ifndef PLAB_ARCH_X86_RX_ITEMS_H
 #define PLAB_ARCH_X86_RX_ITEMS_H
@@ -33,24 +34,22 @@ struct rx_items_pool {
     const uint8_t *at[PLAB_RX_SS_SIZE_MAX]; /* NULL for instructions without one */
 };
 
-/* How a vector of items is worked on; `group` is 0 or 1, each has registers of its own. `state` and
- * `lines` are offsets of the group in the block. */
+/* How a group is worked on; it is the first of its block. */
 struct rx_items_vector {
     unsigned lanes;
     void (*constant)(struct ss_emit *e, const struct plab_rx_ss_instr *in); /* to the pool */
     void (*enter)(struct ss_emit *e);                                       /* once a call */
-    void (*load)(struct ss_emit *e, unsigned group, size_t state);
-    void (*step)(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
-                 unsigned group);
+    void (*load)(struct ss_emit *e);
+    void (*step)(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant);
     /* Mixes the lines, stores; the next lines unless `next` is not a register. */
-    void (*finish)(struct ss_emit *e, unsigned group, size_t state, size_t lines, unsigned next);
+    void (*finish)(struct ss_emit *e, unsigned next);
 };
 
 #define RX_ITEMS_NO_NEXT 8
 
 struct rx_items_shape {
-    const struct rx_items_vector *vector; /* NULL: none */
-    unsigned groups, scalars;
+    const struct rx_items_vector *vector; /* of the group; NULL: there is none */
+    unsigned scalars;
     bool bmi2;
 };
 
@@ -61,7 +60,8 @@ struct rx_items_code {
     uint32_t entry[RX_ITEMS_FORMS][PLAB_RX_CACHE_ACCESSES_MAX];
 };
 
-/* Makes the rounds of `forms` forms. False when the memory does not suffice. */
+/* Makes the rounds of `forms` forms, the last of which has the group if any has. False when the
+ * memory does not suffice. */
 bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t programs,
                            const struct rx_items_shape *shape, unsigned forms,
                            struct plab_codemem *code);
@@ -82,10 +82,20 @@ static inline void rx_items_run(const struct plab_rx_cache *cache, unsigned form
                                          cache->line_mask * PLAB_RX_ITEM_BYTES);
 }
 
-/* Fetches the lines of memory where items will be: a first store to each of them would wait for it,
- * and stores do not overtake each other. */
-static inline void rx_items_fetch_out(const uint64_t *state, size_t count) {
+/* Items that go through a round one behind the other: enough for every wait, and few enough for
+ * their states and lines to stay in a first level cache. */
+#define RX_ITEMS_BATCH 128
+
+static inline size_t rx_items_part(size_t count) {
+    return count < RX_ITEMS_BATCH ? count : RX_ITEMS_BATCH;
+}
+
+/* Prefetches what the first states of items need: their first lines, and the memory where they will
+ * be, since stores to lines that are not there wait one for the other. */
+static inline void rx_items_fetch(const struct plab_rx_cache *cache, const uint64_t *numbers,
+                                  size_t count, const uint64_t *state) {
     for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(plab_rx_cache_line(cache, numbers[i]));
         __builtin_prefetch(state + i * PLAB_RX_ITEM_WORDS);
     }
 }
@@ -95,7 +105,6 @@ static inline void rx_items_start(const struct plab_rx_cache *cache, const uint6
                                   size_t count, uint64_t *state, const uint64_t **lines) {
     for (size_t i = 0; i < count; i++) {
         lines[i] = plab_rx_cache_line(cache, numbers[i]);
-        __builtin_prefetch(lines[i]);
         uint64_t first = (numbers[i] + 1) * PLAB_RX_ITEM_MULTIPLIER;
         for (size_t reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
             state[i * PLAB_RX_ITEM_WORDS + reg] = first ^ plab_rx_item_xor[reg];

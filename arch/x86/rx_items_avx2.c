@@ -9,6 +9,7 @@
 #include "arch/x86/rx_items.h"
 
 #define LANES 4
+#define GROUP_MIN WIDE_ITEMS /* never: without scalar items a group is no quicker than they are */
 #define VECTOR_BYTES 32
 #define ZERO 15
 
@@ -95,10 +96,9 @@ static void emit_rotate(struct ss_emit *e, unsigned d, unsigned count) {
     emit(e, SS_VPORQ, d, d, 8);
 }
 
-static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
-                      unsigned group) {
+static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in,
+                      const uint8_t *constant) {
     unsigned d = in->dst, s = in->src, shift = in->mod >> 2 & 3;
-    (void)group;
     switch ((enum plab_rx_ss_kind)in->kind) {
     case PLAB_RX_SS_ISUB_R:
         emit(e, SS_VPSUBQ, d, d, s);
@@ -153,11 +153,9 @@ static void emit_enter(struct ss_emit *e) {
     emit(e, SS_VPXORQ, ZERO, ZERO, ZERO);
 }
 
-static void emit_load(struct ss_emit *e, unsigned group, size_t state) {
-    (void)group;
+static void emit_load(struct ss_emit *e) {
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_vex(e, SS_VMOVDQU64_LOAD, true, reg, 0,
-               ss_mem(RX_ITEMS_STATE, state + reg * VECTOR_BYTES), 0);
+        ss_vex(e, SS_VMOVDQU64_LOAD, true, reg, 0, ss_mem(RX_ITEMS_STATE, reg * VECTOR_BYTES), 0);
     }
 }
 
@@ -176,24 +174,20 @@ static void emit_mix_two(struct ss_emit *e, unsigned reg) {
     emit(e, SS_VPXORQ, reg + 1, reg + 1, 11);
 }
 
-static void emit_finish(struct ss_emit *e, unsigned group, size_t state, size_t lines,
-                        unsigned next) {
+static void emit_finish(struct ss_emit *e, unsigned next) {
     static const unsigned line[LANES] = {SS_RAX, SS_RDX, SS_R8, SS_R9};
-    (void)group;
     for (unsigned lane = 0; lane < LANES; lane++) {
-        ss_int(e, SS_MOV_LOAD, line[lane], ss_mem(RX_ITEMS_LINES, lines + 8 * lane), 0);
+        ss_int(e, SS_MOV_LOAD, line[lane], ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
     }
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg += 2) {
         emit_mix_two(e, reg);
     }
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_vex(e, SS_VMOVDQU64_STORE, true, reg, 0,
-               ss_mem(RX_ITEMS_STATE, state + reg * VECTOR_BYTES), 0);
+        ss_vex(e, SS_VMOVDQU64_STORE, true, reg, 0, ss_mem(RX_ITEMS_STATE, reg * VECTOR_BYTES), 0);
     }
     for (unsigned lane = 0; lane < LANES && next != RX_ITEMS_NO_NEXT; lane++) {
-        ss_int(e, SS_MOV_LOAD, SS_RDX,
-               ss_mem(RX_ITEMS_STATE, state + next * VECTOR_BYTES + 8 * lane), 0);
-        plab_rx_items_emit_next_line(e, lines + 8 * lane);
+        ss_int(e, SS_MOV_LOAD, SS_RDX, ss_mem(RX_ITEMS_STATE, next * VECTOR_BYTES + 8 * lane), 0);
+        plab_rx_items_emit_next_line(e, 8 * lane);
     }
 }
 
@@ -208,7 +202,6 @@ static PLAB_ALWAYS_INLINE void start_group(const struct plab_rx_cache *cache,
     uint64_t first[LANES];
     for (int lane = 0; lane < LANES; lane++) {
         lines[lane] = plab_rx_cache_line(cache, numbers[lane]);
-        __builtin_prefetch(lines[lane]);
         first[lane] = (numbers[lane] + 1) * PLAB_RX_ITEM_MULTIPLIER;
     }
     __m256i r0 = _mm256_loadu_si256((const __m256i *)first);

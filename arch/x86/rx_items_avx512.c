@@ -2,7 +2,7 @@
 /*
  * Dataset items, 8 at once: one in each 64-bit lane.
  *
- * zmm16..31 are the words of up to two groups; zmm0..11 are free, the rest are constants.
+ * zmm16..23 are the words, zmm12..14 constants, zmm0..11 are free.
  */
 #include <immintrin.h>
 
@@ -10,15 +10,14 @@
 #include "arch/x86/rx_items.h"
 
 #define LANES 8
+#define GROUP_MIN 4   /* a group takes as long as 4 scalar items */
 #define LOW_HALVES 12 /* zmm12: 2^32 - 1 */
 #define BASE 13       /* zmm13, zmm14: as RX_ITEMS_BASE and RX_ITEMS_MASK */
 #define MASK 14
 
-/* ---- code of one group ---- */
+/* ---- code of a group ---- */
 
-static unsigned word(unsigned group, unsigned reg) {
-    return 16 + group * PLAB_RX_ITEM_WORDS + reg;
-}
+#define WORD(reg) (16 + (reg))
 
 static void emit(struct ss_emit *e, unsigned op, unsigned d, unsigned a, unsigned b) {
     ss_evex(e, op, 0, d, a, ss_reg(b), 0);
@@ -90,8 +89,8 @@ static void emit_mulh_ifma(struct ss_emit *e, unsigned d, unsigned s, bool sign)
 }
 
 static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
-                      unsigned group, bool ifma) {
-    unsigned d = word(group, in->dst), s = word(group, in->src), shift = in->mod >> 2 & 3;
+                      bool ifma) {
+    unsigned d = WORD(in->dst), s = WORD(in->src), shift = in->mod >> 2 & 3;
     switch ((enum plab_rx_ss_kind)in->kind) {
     case PLAB_RX_SS_ISUB_R:
         emit(e, SS_VPSUBQ, d, d, s);
@@ -135,13 +134,13 @@ static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in, cons
 }
 
 static void step_avx512(struct ss_emit *e, const struct plab_rx_ss_instr *in,
-                        const uint8_t *constant, unsigned group) {
-    emit_step(e, in, constant, group, false);
+                        const uint8_t *constant) {
+    emit_step(e, in, constant, false);
 }
 
-static void step_ifma(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
-                      unsigned group) {
-    emit_step(e, in, constant, group, true);
+static void step_ifma(struct ss_emit *e, const struct plab_rx_ss_instr *in,
+                      const uint8_t *constant) {
+    emit_step(e, in, constant, true);
 }
 
 static void emit_constant(struct ss_emit *e, const struct plab_rx_ss_instr *in) {
@@ -155,56 +154,53 @@ static void emit_enter(struct ss_emit *e) {
     emit(e, SS_VPBROADCASTQ_R, MASK, 0, RX_ITEMS_MASK);
 }
 
-static void emit_load(struct ss_emit *e, unsigned group, size_t state) {
+static void emit_load(struct ss_emit *e) {
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_evex(e, SS_VMOVDQU64_LOAD, 0, word(group, reg), 0,
-                ss_mem(RX_ITEMS_STATE, state + reg * 64), 0);
+        ss_evex(e, SS_VMOVDQU64_LOAD, 0, WORD(reg), 0, ss_mem(RX_ITEMS_STATE, reg * 64), 0);
     }
 }
 
 /* Half of a transposition: from four registers with pairs of lines, even words of both (or `odd`
  * ones), to words of all lanes, which are mixed. zmm0, 2, 4, 6 and 8..11 are lost. */
-static void emit_mix_half(struct ss_emit *e, unsigned group, const unsigned pair[4], unsigned odd) {
+static void emit_mix_half(struct ss_emit *e, const unsigned pair[4], unsigned odd) {
     for (unsigned i = 0; i < 4; i++) { /* zmm0: words 0 and 4 of lines 0..3, zmm2: words 2 and 6 */
         emit_imm(e, SS_VSHUFI64X2, 2 * i, pair[i & 2], pair[i | 1], (i & 1) == 0 ? 0x88 : 0xDD);
     }
     for (unsigned i = 0; i < 4; i++) {
-        unsigned d = word(group, 2 * i + odd), from = (i & 1) * 2;
+        unsigned d = WORD(2 * i + odd), from = (i & 1) * 2;
         emit_imm(e, SS_VSHUFI64X2, 8 + i, from, from + 4, i < 2 ? 0x88 : 0xDD);
         emit(e, SS_VPXORQ, d, d, 8 + i);
     }
 }
 
-static void emit_next_lines(struct ss_emit *e, unsigned d, size_t lines) {
+static void emit_next_lines(struct ss_emit *e, unsigned d) {
     emit_sll(e, 0, d, 6);
     emit(e, SS_VPANDQ, 0, 0, MASK);
     emit(e, SS_VPADDQ, 0, 0, BASE);
-    ss_evex(e, SS_VMOVDQU64_STORE, 0, 0, 0, ss_mem(RX_ITEMS_LINES, lines), 0);
+    ss_evex(e, SS_VMOVDQU64_STORE, 0, 0, 0, ss_mem(RX_ITEMS_LINES, 0), 0);
     for (unsigned lane = 0; lane < LANES; lane++) {
-        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, lines + 8 * lane), 0);
+        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
         ss_int(e, SS_PREFETCH, 1, ss_mem(SS_RAX, 0), 0);
     }
 }
 
-static void emit_finish(struct ss_emit *e, unsigned group, size_t state, size_t lines,
-                        unsigned next) {
+static void emit_finish(struct ss_emit *e, unsigned next) {
     static const unsigned even[4] = {8, 9, 10, 11}, odd[4] = {1, 3, 5, 7};
     for (unsigned lane = 0; lane < LANES; lane++) {
-        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, lines + 8 * lane), 0);
+        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
         ss_evex(e, SS_VMOVDQU64_LOAD, 0, lane, 0, ss_mem(SS_RAX, 0), 0);
     }
     for (unsigned i = 0; i < 4; i++) {
         emit(e, SS_VPUNPCKLQDQ, even[i], 2 * i, 2 * i + 1);
         emit(e, SS_VPUNPCKHQDQ, odd[i], 2 * i, 2 * i + 1);
     }
-    emit_mix_half(e, group, even, 0);
-    emit_mix_half(e, group, odd, 1);
+    emit_mix_half(e, even, 0);
+    emit_mix_half(e, odd, 1);
     if (next != RX_ITEMS_NO_NEXT) {
-        emit_next_lines(e, word(group, next), lines);
+        emit_next_lines(e, WORD(next));
     }
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_evex(e, SS_VMOVDQU64_STORE, 0, word(group, reg), 0,
-                ss_mem(RX_ITEMS_STATE, state + reg * 64), 0);
+        ss_evex(e, SS_VMOVDQU64_STORE, 0, WORD(reg), 0, ss_mem(RX_ITEMS_STATE, reg * 64), 0);
     }
 }
 
@@ -227,9 +223,6 @@ static PLAB_ALWAYS_INLINE void start_group(const struct plab_rx_cache *cache,
     for (int reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
         __m512i mix = _mm512_set1_epi64((long long)plab_rx_item_xor[reg]);
         _mm512_storeu_si512(state + reg * LANES, _mm512_xor_si512(first, mix));
-    }
-    for (int lane = 0; lane < LANES; lane++) {
-        __builtin_prefetch(lines[lane]);
     }
 }
 

@@ -3,10 +3,6 @@
 #include "arch/x86/kernels_x86.h"
 #include "arch/x86/rx_items.h"
 
-/* Items that go through a round one behind the other: enough for every wait, and few enough for
- * their lines to stay in a first level cache. */
-#define BATCH 128
-
 /* ---- one scalar item ---- */
 
 static bool is_constant_kind(uint8_t kind) {
@@ -138,7 +134,7 @@ struct round {
 };
 
 static unsigned vector_items(const struct rx_items_shape *shape) {
-    return shape->groups == 0 ? 0 : shape->groups * shape->vector->lanes;
+    return shape->vector == NULL ? 0 : shape->vector->lanes;
 }
 
 /* The next instruction of the scalar items. */
@@ -158,22 +154,19 @@ static void scalar_step(struct round *r) {
 
 static void emit_block(struct round *r) {
     const struct rx_items_vector *vector = r->shape->vector;
-    unsigned groups = r->shape->groups;
-    for (unsigned group = 0; group < groups; group++) {
-        vector->load(r->e, group, group * vector->lanes * PLAB_RX_ITEM_BYTES);
+    if (vector != NULL) {
+        vector->load(r->e);
     }
     for (uint32_t i = 0; i < r->program->size; i++) {
-        for (unsigned group = 0; group < groups; group++) {
-            vector->step(r->e, &r->program->instr[i], r->pool->at[i], group);
+        if (vector != NULL) {
+            vector->step(r->e, &r->program->instr[i], r->pool->at[i]);
         }
         for (unsigned scalar = 0; scalar < r->shape->scalars; scalar++) {
             scalar_step(r);
         }
     }
-    for (unsigned group = 0; group < groups; group++) {
-        size_t items = group * vector->lanes;
-        vector->finish(r->e, group, items * PLAB_RX_ITEM_BYTES, items * sizeof(uint64_t *),
-                       r->next);
+    if (vector != NULL) {
+        vector->finish(r->e, r->next);
     }
 }
 
@@ -194,7 +187,7 @@ static void emit_pop_ret(struct ss_emit *e) {
 /* rx_items_round_fn: its arguments come in rdi, rsi, rdx, rcx, r8. */
 static void emit_round(struct round *r) {
     struct ss_emit *e = r->e;
-    bool vectors = r->shape->groups > 0;
+    const struct rx_items_vector *vector = r->shape->vector;
     size_t items = vector_items(r->shape) + r->shape->scalars;
     emit_push(e);
     ss_int(e, SS_MOV_STORE, SS_RDI, ss_reg(SS_RAX), 0);
@@ -203,8 +196,8 @@ static void emit_round(struct round *r) {
     ss_int(e, SS_MOV_STORE, SS_RCX, ss_reg(RX_ITEMS_BASE), 0);
     ss_int(e, SS_MOV_STORE, SS_RDX, ss_reg(RX_ITEMS_COUNT), 0);
     ss_int(e, SS_MOV_STORE, SS_R8, ss_reg(RX_ITEMS_MASK), 0);
-    if (vectors) {
-        r->shape->vector->enter(e);
+    if (vector != NULL) {
+        vector->enter(e);
     }
     const uint8_t *loop = e->at;
     emit_block(r);
@@ -213,7 +206,7 @@ static void emit_round(struct round *r) {
     emit_imm32(e, 5, RX_ITEMS_COUNT, 1);
     ss_bytes(e, 0x850F, 2); /* jnz */
     ss_bytes(e, (uint32_t)(loop - (e->at + 4)), 4);
-    if (vectors) {
+    if (vector != NULL) {
         ss_bytes(e, 0x77F8C5, 3); /* vzeroupper */
     }
     emit_pop_ret(e);
@@ -269,24 +262,29 @@ bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t pr
 
 static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          uint8_t *out) {
-    const uint64_t *lines[BATCH];
+    const uint64_t *lines[RX_ITEMS_BATCH];
+    uint64_t *state = (uint64_t *)(void *)out;
+    uint32_t programs = cache->params->cache_accesses;
+    size_t part = rx_items_part(count);
+    rx_items_fetch(cache, numbers, part, state);
     while (count > 0) {
-        size_t part = count < BATCH ? count : BATCH;
-        uint64_t *state = (uint64_t *)(void *)out;
-        rx_items_fetch_out(state, part);
+        count -= part;
+        size_t ahead = rx_items_part(count);
         rx_items_start(cache, numbers, part, state, lines);
-        for (uint32_t i = 0; i < cache->params->cache_accesses; i++) {
+        for (uint32_t i = 0; i < programs; i++) {
+            size_t from = part + ahead * i / programs, to = part + ahead * (i + 1) / programs;
+            rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
             rx_items_run(cache, 0, i, state, lines, part);
         }
         numbers += part;
-        out += part * PLAB_RX_ITEM_BYTES;
-        count -= part;
+        state += part * PLAB_RX_ITEM_WORDS;
+        part = ahead;
     }
 }
 
 static plab_rx_items_fn *make(const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code, bool bmi2) {
-    struct rx_items_shape scalar = {NULL, 0, 1, bmi2};
+    struct rx_items_shape scalar = {NULL, 1, bmi2};
     return plab_rx_items_compile(program, programs, &scalar, 1, code) ? items_scalar : NULL;
 }
 

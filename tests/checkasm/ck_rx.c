@@ -86,6 +86,32 @@ static void invoke_turn(plab_any_fn *fn, const struct ck_call *call) {
 static const struct plab_rx_params items_params = {.cache_accesses = PLAB_RX_CACHE_ACCESSES_MAX};
 static struct plab_rx_cache items_cache = {.params = &items_params};
 
+/* A program that no generator makes: any instruction on any registers, constants from the corners.
+ * A register that is subtracted from itself and then gets a constant takes a corner further. */
+static void direct_program(struct plab_rx_ss_program *out, struct plab_prng *rng) {
+    static const uint32_t corner[] = {0,          1,          2,          0x7FFFFFFF,
+                                      0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF};
+    out->size = 1 + (uint32_t)plab_prng_below(rng, 100);
+    out->address_reg = (uint8_t)plab_prng_below(rng, 8);
+    for (uint32_t i = 0; i < out->size; i++) {
+        struct plab_rx_ss_instr *in = &out->instr[i];
+        in->kind = (uint8_t)plab_prng_below(rng, PLAB_RX_SS_KIND_COUNT);
+        in->dst = (uint8_t)plab_prng_below(rng, 8);
+        in->src = (uint8_t)plab_prng_below(rng, 8);
+        in->mod = (uint8_t)plab_prng_below(rng, 256);
+        in->imm32 = corner[plab_prng_below(rng, sizeof corner / sizeof corner[0])];
+        in->operand = (uint64_t)(int64_t)(int32_t)in->imm32;
+        if (in->kind == PLAB_RX_SS_IROR_C) {
+            in->imm32 = 1 + (uint32_t)plab_prng_below(rng, 63);
+        } else if (in->kind == PLAB_RX_SS_IMUL_RCP) {
+            in->operand = plab_rx_reciprocal(in->imm32 | 3);
+        } else if (plab_prng_below(rng, 8) == 0) {
+            in->kind = PLAB_RX_SS_ISUB_R;
+            in->src = in->dst;
+        }
+    }
+}
+
 static void shape_items(struct ck_call *call, struct plab_prng *rng, bool bench) {
     struct plab_rx_blake_gen gen;
     uint8_t key[32];
@@ -95,6 +121,9 @@ static void shape_items(struct ck_call *call, struct plab_prng *rng, bool bench)
     plab_rx_blake_gen_init(&gen, key, sizeof key);
     for (uint32_t i = 0; i < PLAB_RX_CACHE_ACCESSES_MAX; i++) {
         plab_rx_ss_generate(&items_cache.program[i], &gen, PLAB_RX_SS_LATENCY_MAX);
+        if (!bench && plab_prng_below(rng, 2) == 0) {
+            direct_program(&items_cache.program[i], rng);
+        }
     }
     items_cache.line_mask = memory_bytes / PLAB_RX_ITEM_BYTES - 1;
     call->count = 3;
