@@ -82,8 +82,8 @@ static enum plab_status turn_cache(void *cookie, enum plab_side side, size_t pai
                                    struct plab_error *err) {
     struct cache_turn turn = {cookie, side, pair, PLAB_OK, err};
     double seconds;
-    enum plab_status status =
-        plab_team_run(turn.contest->plan, 1, cache_part, &turn, &seconds, err);
+    enum plab_status status = plab_team_run(turn.contest->plan, 1, turn.contest->cpu_time,
+                                            cache_part, &turn, &seconds, err);
     *rate = 1 / seconds;
     return status != PLAB_OK ? status : turn.status;
 }
@@ -142,16 +142,18 @@ static void dataset_part(void *cookie, unsigned thread) {
     }
 }
 
+/* Threads that share a counter end together, whatever each of them did. */
 static enum plab_status fill(struct dataset_turn *turn, double *rate, struct plab_error *err) {
-    double seconds[PLAB_TEAM_MAX], longest = 0;
-    unsigned threads = turn->contest->plan->threads;
+    const struct plab_contest *contest = turn->contest;
+    double seconds[PLAB_TEAM_MAX], sum = 0;
+    unsigned threads = contest->plan->threads;
     atomic_store(&turn->taken, 0);
     enum plab_status status =
-        plab_team_run(turn->contest->plan, threads, dataset_part, turn, seconds, err);
+        plab_team_run(contest->plan, threads, contest->cpu_time, dataset_part, turn, seconds, err);
     for (unsigned i = 0; status == PLAB_OK && i < threads; i++) {
-        longest = seconds[i] > longest ? seconds[i] : longest;
+        sum += seconds[i];
     }
-    *rate = (double)turn->count / longest;
+    *rate = (double)turn->count * threads / sum;
     return status;
 }
 
@@ -228,8 +230,8 @@ static enum plab_status turn_hashes(void *cookie, enum plab_side side, size_t pa
     double seconds[PLAB_TEAM_MAX];
     turn->side = side;
     turn->first = (uint32_t)pair * turn->threads * turn->count;
-    enum plab_status status =
-        plab_team_run(turn->contest->plan, turn->threads, hash_part, turn, seconds, err);
+    enum plab_status status = plab_team_run(turn->contest->plan, turn->threads,
+                                            turn->contest->cpu_time, hash_part, turn, seconds, err);
     *rate = 0;
     for (unsigned i = 0; status == PLAB_OK && i < turn->threads; i++) {
         *rate += turn->count / seconds[i];

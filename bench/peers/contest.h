@@ -22,6 +22,7 @@ struct plab_contest {
     const struct plab_pin_plan *plan;
     unsigned pairs; /* 1 .. PLAB_PEERS_PAIRS_MAX */
     unsigned lanes; /* hashes that powlab interleaves in a thread of fast mode; 0: its default */
+    bool cpu_time;  /* count the time in which threads ran, not that of the clock */
     double turn_seconds; /* roughly how long a turn of hashing takes the slower side */
 };
 

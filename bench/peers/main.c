@@ -42,7 +42,7 @@ static const char *const row_kinds[] = {"all", "cache", "dataset", "fast", "ligh
 
 struct options {
     uint64_t pairs, turn_ms, threads, lanes;
-    bool quick;
+    bool quick, cpu_time;
     const char *only; /* NULL: all */
     const char *algo; /* NULL: all */
     const char *peer; /* what to call the other side */
@@ -162,10 +162,11 @@ static enum plab_status emit_json(const struct bench *b, struct plab_error *err)
         json_array_append_new(cpus, json_integer(b->plan.slots[i].cpu));
     }
     json_t *kernels = plab_json_kernels(&b->cli.kernels, b->v1);
-    return plab_json_emit(json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "schema",
+    return plab_json_emit(json_pack("{s:s, s:s, s:b, s:s, s:o, s:o, s:o}", "schema",
                                     "powlab-bench-peers/1", "peer", b->options.peer, "peer_has_v2",
-                                    (int)plab_theirs_have_v2(), "cpus", cpus, "kernels", kernels,
-                                    "rows", rows),
+                                    (int)plab_theirs_have_v2(), "clock",
+                                    b->options.cpu_time ? "cpu" : "wall", "cpus", cpus, "kernels",
+                                    kernels, "rows", rows),
                           b->cli.json, err);
 }
 
@@ -309,6 +310,7 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     b->contest.plan = &b->plan;
     b->contest.pairs = (unsigned)(o->pairs != 0 ? o->pairs : o->quick ? QUICK_PAIRS : PAIRS);
     b->contest.lanes = (unsigned)o->lanes;
+    b->contest.cpu_time = o->cpu_time;
     b->contest.turn_seconds = (double)(o->quick ? QUICK_TURN_MS : o->turn_ms) / 1e3;
     status = enough_memory(b, err);
     if (status != PLAB_OK) {
@@ -340,6 +342,8 @@ static enum plab_status parse(struct bench *b, int argc, char **argv, int *only,
         {'l', "lanes", PLAB_OPT_U64, &o->lanes, "N",
          "hashes that powlab interleaves in fast mode (default: as in bench)", 1, PLAB_PEERS_BATCH,
          NULL},
+        {0, "cpu-time", PLAB_OPT_FLAG, &o->cpu_time, NULL,
+         "count the CPU time of threads: for a machine that others use", 0, 0, NULL},
         {'a', "algo", PLAB_OPT_CHOICE, algo, "NAME",
          "all (default), rx/0, rx/2 where the peer has it", 0, 0, algo_names},
         {0, "only", PLAB_OPT_CHOICE, only, "ROWS", "all, cache, dataset, fast, light or batch", 0,

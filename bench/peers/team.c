@@ -14,6 +14,7 @@ enum order { WAIT, GO, GO_HOME };
 struct team {
     plab_team_fn *fn;
     void *cookie;
+    bool cpu_time;
     _Atomic(enum order) order;
     atomic_uint ready;   /* threads that are pinned, or failed to be */
     atomic_uint refused; /* those that failed */
@@ -39,17 +40,19 @@ static void *member_main(void *arg) {
         sched_yield();
     }
     if (order == GO) {
-        uint64_t start_ns = plab_clock_ns();
+        uint64_t (*clock_ns)(void) = team->cpu_time ? plab_clock_thread_cpu_ns : plab_clock_ns;
+        uint64_t start_ns = clock_ns();
         team->fn(team->cookie, m->index);
-        m->seconds = (double)(plab_clock_ns() - start_ns) / 1e9;
+        m->seconds = (double)(clock_ns() - start_ns) / 1e9;
     }
     return NULL;
 }
 
-enum plab_status plab_team_run(const struct plab_pin_plan *plan, unsigned threads, plab_team_fn *fn,
-                               void *cookie, double *seconds, struct plab_error *err) {
+enum plab_status plab_team_run(const struct plab_pin_plan *plan, unsigned threads, bool cpu_time,
+                               plab_team_fn *fn, void *cookie, double *seconds,
+                               struct plab_error *err) {
     assert(threads >= 1 && threads <= PLAB_TEAM_MAX && threads <= plan->threads);
-    struct team team = {.fn = fn, .cookie = cookie};
+    struct team team = {.fn = fn, .cookie = cookie, .cpu_time = cpu_time};
     struct member members[PLAB_TEAM_MAX];
     enum plab_status status = PLAB_OK;
     unsigned started = 0;
