@@ -22,10 +22,11 @@ struct stage {
     const char *submit_answer; /* what follows {"id":N, */
     const char *algo;          /* of jobs; NULL: not named */
     const char *nonce;         /* in the blob */
-    unsigned job_every;        /* submits of the newest job, then there is another one, and what comes
-                                  for older ones is stale; 0: one job only */
-    unsigned job_ms;           /* milliseconds between jobs; 0: none by time */
-    bool new_seeds;            /* each job has another seed */
+    unsigned job_every; /* submits of the newest job, then there is another one, and what comes
+                           for older ones is stale; 0: one job only */
+    unsigned job_ms;    /* milliseconds between jobs; 0: none by time */
+    bool new_seeds;     /* each job has another seed */
+    bool announces;     /* and tells the next one's */
     bool with_seed;
     int signal; /* raised at the first submit */
     bool deaf;  /* doesn't listen at all */
@@ -48,10 +49,13 @@ static void put_blob(const struct stage *stage, char blob[153]) {
 
 static void say_job(struct stage *stage, struct fake_conn *conn, const char *head,
                     const char *tail) {
-    char blob[153], seed[100] = "", algo[50] = "";
+    char blob[153], seed[200] = "", algo[50] = "";
     put_blob(stage, blob);
     if (stage->with_seed) {
         snprintf(seed, sizeof seed, ",\"seed_hash\":\"%064x\"", stage->new_seeds ? stage->jobs : 1);
+    }
+    if (stage->announces) {
+        snprintf(seed + strlen(seed), 100, ",\"next_seed_hash\":\"%064x\"", stage->jobs + 1);
     }
     if (stage->algo != NULL) {
         snprintf(algo, sizeof algo, ",\"algo\":\"%s\"", stage->algo);
@@ -75,8 +79,8 @@ static void on_line(struct fake_conn *conn, const char *line) {
         say_job(stage, conn, "{\"id\":1,\"result\":{\"id\":\"s\",\"job\":", "}}");
     } else if (request.method == PLAB_METHOD_SUBMIT) {
         stage->submit[stage->submits++ % SUBMITS_MAX] = request.submit;
-        bool stale = stage->job_every > 0 &&
-                     strtoul(request.submit.job_id, NULL, 10) != stage->jobs;
+        bool stale =
+            stage->job_every > 0 && strtoul(request.submit.job_id, NULL, 10) != stage->jobs;
         fake_say(conn, "{\"id\":%lld,%s}\n", (long long)request.id.number,
                  stale ? STALE_ANSWER : stage->submit_answer);
         if (!stale && stage->job_every > 0 && ++stage->of_this_job == stage->job_every) {
@@ -352,6 +356,22 @@ TEST(miner, fast_changing_seeds_are_taken_up_slowly) {
     CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
     CHECK(stage->jobs > 15);
     CHECK_MSG(rig.result.jobs >= 1 && rig.result.jobs <= 4, "%u jobs", (unsigned)rig.result.jobs);
+    free(stage);
+}
+
+TEST(miner, announced_seeds_are_built_ahead) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->with_seed = stage->new_seeds = stage->announces = true;
+    stage->job_ms = 300;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_rx);
+    rig.config.duration_ms = 1200;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    const struct plab_workers_stats *stats = &rig.result.workers;
+    CHECK(stats->seed_builds >= 2);
+    CHECK_MSG(stats->caches_ahead >= 1 && stats->caches_ahead < stats->seed_builds, "%u of %u",
+              (unsigned)stats->caches_ahead, (unsigned)stats->seed_builds);
     free(stage);
 }
 
