@@ -21,7 +21,6 @@
 #define JOBS_KEPT 16       /* of which shares may still come */
 #define SEED_BURST 3       /* new seeds at once ... */
 #define SEED_PAUSE_S 10    /* ... and then one every so often */
-#define PROGRESS_STEP_S 5  /* between two lines about a build */
 
 /* What a share needs to know of its job. */
 struct taken_job {
@@ -55,7 +54,6 @@ struct miner {
     struct plab_job held; /* waits for its turn to change the seed, if any */
     struct plab_bucket seeds;
     struct taken_job taken[JOBS_KEPT];
-    uint64_t progress_told_ns;
     uint64_t told_ahead; /* caches built ahead, when the log last spoke of a build */
 
     enum plab_status status;
@@ -64,7 +62,6 @@ struct miner {
     atomic_bool progress_dataset;
     _Atomic double progress_s;
     atomic_bool progress_news;
-    bool progress_told_dataset;
     bool stats_failed;
     bool has_job;
     bool holds;
@@ -335,26 +332,14 @@ static void on_progress(void *cookie, const char *stage, double done, double ela
 }
 
 static void tell_progress(struct miner *miner) {
+    const struct plab_miner_config *config = miner->config;
     if (!atomic_exchange_explicit(&miner->progress_news, false, memory_order_relaxed)) {
         return;
     }
     bool dataset = atomic_load_explicit(&miner->progress_dataset, memory_order_relaxed);
     unsigned permille = atomic_load_explicit(&miner->progress_permille, memory_order_relaxed);
-    const struct plab_miner_config *config = miner->config;
-    if (config->progress != NULL) {
-        config->progress(config->progress_cookie, dataset ? "dataset" : "cache", permille / 1e3,
-                         atomic_load_explicit(&miner->progress_s, memory_order_relaxed));
-        return;
-    }
-    uint64_t now = plab_clock_ns();
-    if (dataset == miner->progress_told_dataset &&
-        now - miner->progress_told_ns < PROGRESS_STEP_S * UINT64_C(1000000000)) {
-        return;
-    }
-    miner->progress_told_dataset = dataset;
-    miner->progress_told_ns = now;
-    plab_log_info(miner->log, "building the RandomX %s: %u %%", dataset ? "dataset" : "cache",
-                  permille / 10);
+    config->progress(config->progress_cookie, dataset ? "dataset" : "cache", permille / 1e3,
+                     atomic_load_explicit(&miner->progress_s, memory_order_relaxed));
 }
 
 static void note_state(struct miner *miner, enum plab_workers_state state) {
@@ -589,7 +574,7 @@ static enum plab_status start(struct miner *miner, struct plab_error *err) {
     const struct plab_client_events events = {on_job, on_result, on_state, miner};
     struct plab_workers_config workers = miner->config->workers;
     workers.notify = on_notify;
-    workers.progress = on_progress;
+    workers.progress = miner->config->progress != NULL ? on_progress : NULL;
     workers.notify_cookie = workers.progress_cookie = miner;
     enum plab_status status =
         plab_client_create(&miner->client, &miner->loop, &miner->config->client, &events, err);

@@ -24,7 +24,8 @@ struct plab_miner_config {
     uint64_t shares;                    /* ends the run when that many were accepted; 0: doesn't */
     uint64_t report_ms;                 /* between lines with rates */
     const char *stats_path;             /* a line of JSON a second is appended; NULL: none */
-    plab_seed_progress_fn *progress; /* shows builds, on the calling thread; NULL: the log does */
+    plab_seed_progress_fn *progress;    /* shows builds, on the calling thread; may be NULL: the
+                                              log has a line at their start and end in any case */
     void *progress_cookie;
 };
 
