@@ -11,6 +11,7 @@ jobs=-j$(nproc)
 passed=0
 failed=0
 start=$(date +%s)
+: >"$logs/failures"
 
 # A leak is a failure too, and Criterion only sees it as an abort.
 export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1
@@ -31,6 +32,15 @@ count() {
         END { print p + 0, f + 0 }' "$1"
 }
 
+# The lines of a log that say what failed, without colours; its end if there are none.
+why() {
+    sed 's/\x1b\[[0-9;]*m//g' "$1" >"$logs/plain"
+    grep -aE 'FAIL|[^a-z]error:|warning:|ERROR:|SUMMARY:|got |\[----\] +[^ ]' "$logs/plain" |
+        grep -av '0 failed' | head -n 12 >"$logs/why"
+    [ -s "$logs/why" ] || tail -n 12 "$logs/plain" >"$logs/why"
+    sed "s/^/    $name: /" "$logs/why"
+}
+
 step() {
     name=$1
     log=$logs/$name.log
@@ -49,8 +59,7 @@ step() {
         printf '  ok    %-12s %5d passed %5d s\n' "$name" "$p" "$took"
     else
         printf '  FAIL  %-12s %5d passed, %d failed %5d s   see %s\n' "$name" "$p" "$f" "$took" "$log"
-        grep -aEn 'FAIL|error:|warning:|ERROR|SUMMARY' "$log" | head -n 20
-        tail -n 15 "$log"
+        why "$log" | tee -a "$logs/failures"
     fi
 }
 
@@ -73,6 +82,10 @@ echo "powlab check: seed $PLAB_TEST_SEED, logs in $logs/"
 for name in "$@"; do
     step "$name"
 done
+if [ "$failed" -gt 0 ]; then
+    echo "what failed:"
+    head -n 40 "$logs/failures"
+fi
 echo "took $(($(date +%s) - start)) s"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
