@@ -76,10 +76,10 @@ X86_LADDER := qemu64 Conroe Penryn Westmere Haswell max
 
 .PHONY: check-aarch64 check-ladder
 check-aarch64: ## Cross-build the core; run its tests and checkasm under qemu-aarch64
-	$(Q)$(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc CONFIG=release \
-	  tests-core checkasm EXEC='$(QEMU_AARCH64) -cpu max' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
-	$(Q)$(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc CONFIG=release \
-	  checkasm EXEC='$(QEMU_AARCH64) -cpu cortex-a72' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
+	$(Q)PLAB_TEST_QUICK=1 $(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc \
+	  CONFIG=release tests-core checkasm EXEC='$(QEMU_AARCH64) -cpu max' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
+	$(Q)PLAB_TEST_QUICK=1 $(MAKE) --no-print-directory CROSS=$(AARCH64_CROSS) CC=$(AARCH64_CROSS)gcc \
+	  CONFIG=release checkasm EXEC='$(QEMU_AARCH64) -cpu cortex-a72' CHECKASM_ARGS='--rounds $(EMULATED_ROUNDS)'
 
 # Each rung has more instructions than the one before. A kernel that uses one above its flag, or a
 # portable object that uses one at all, ends in an illegal instruction on a lower rung.
