@@ -218,9 +218,16 @@ static void step(struct plab_rx_machine *m) {
     mix_f_and_e(m);
 }
 
+static void decode_programs(struct plab_rx_machine *machines, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        plab_rx_program_decode(machines[i].program, machines[i].params);
+    }
+}
+
 bool plab_rx_step_make_c(struct plab_rx_machine *machines, unsigned count,
                          struct plab_codemem *code) {
     (void)code;
+    decode_programs(machines, count);
     for (unsigned i = 0; i < count; i++) {
         machines[i].step = step;
     }
@@ -241,7 +248,8 @@ static void run_all(struct plab_rx_machine *machines, unsigned count, const uint
 
 plab_rx_loop_fn *plab_rx_loop_make_c(struct plab_rx_machine *machines, unsigned count,
                                      struct plab_codemem *code) {
-    (void)machines, (void)count, (void)code;
+    (void)code;
+    decode_programs(machines, count);
     return run_all;
 }
 
@@ -261,7 +269,7 @@ void plab_rx_machine_finish(struct plab_rx_machine *m, const uint8_t *item) {
     __builtin_prefetch(m->scratchpad + m->line[1]);
 }
 
-void plab_rx_machine_load(struct plab_rx_machine *m, const struct plab_rx_program *program) {
+void plab_rx_machine_load(struct plab_rx_machine *m, struct plab_rx_program *program) {
     const uint32_t mask = (m->params->l3_bytes - 1) & ~UINT32_C(63);
     m->program = program;
     memset(m->r, 0, sizeof m->r);

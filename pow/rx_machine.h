@@ -43,8 +43,8 @@ struct plab_rx_machine {
     uint32_t line[2];    /* byte offsets of the lines that this iteration reads: r, then f and e;
                             it writes f to the first and r to the second */
     uint32_t control[4]; /* the control word of each rounding mode, for machine code */
-    const struct plab_rx_program *program; /* borrowed */
-    const struct plab_rx_params *params;   /* borrowed */
+    struct plab_rx_program *program;     /* borrowed; the interpreter decodes it */
+    const struct plab_rx_params *params; /* borrowed */
     struct plab_rx_hints hints;
     plab_rx_mix_v2_fn *mix_v2;
     plab_rx_step_fn *step; /* set by a plab_rx_step_make_fn */
@@ -67,6 +67,6 @@ void plab_rx_machine_finish(struct plab_rx_machine *machine, const uint8_t *item
 
 /* Where the first iteration of a program starts: registers, constants, lines. `scratchpad`,
  * `rounding`, `params` and `mix_v2` must be set and stay. */
-void plab_rx_machine_load(struct plab_rx_machine *machine, const struct plab_rx_program *program);
+void plab_rx_machine_load(struct plab_rx_machine *machine, struct plab_rx_program *program);
 
 #endif

@@ -7,88 +7,74 @@
 #include "pow/rx_aes_keys.h"
 #include "pow/rx_superscalar.h"
 
-/* Instructions as they are encoded, in the order of their opcodes. */
-enum instruction {
-    IADD_RS,
-    IADD_M,
-    ISUB_R,
-    ISUB_M,
-    IMUL_R,
-    IMUL_M,
-    IMULH_R,
-    IMULH_M,
-    ISMULH_R,
-    ISMULH_M,
-    IMUL_RCP,
-    INEG_R,
-    IXOR_R,
-    IXOR_M,
-    IROR_R,
-    IROL_R,
-    ISWAP_R,
-    FSWAP_R,
-    FADD_R,
-    FADD_M,
-    FSUB_R,
-    FSUB_M,
-    FSCAL_R,
-    FMUL_R,
-    FDIV_M,
-    FSQRT_R,
-    CBRANCH,
-    CFROUND,
-    ISTORE,
-};
-
 /* The instruction of each opcode. Source: [RXSPEC] tables 5.2.1 to 5.5.1, and the
  * variants' configurations. */
 static const uint8_t base_opcodes[256] = {
-    [0 ... 15] = IADD_RS,   [16 ... 22] = IADD_M,    [23 ... 38] = ISUB_R,
-    [39 ... 45] = ISUB_M,   [46 ... 61] = IMUL_R,    [62 ... 65] = IMUL_M,
-    [66 ... 69] = IMULH_R,  [70] = IMULH_M,          [71 ... 74] = ISMULH_R,
-    [75] = ISMULH_M,        [76 ... 83] = IMUL_RCP,  [84 ... 85] = INEG_R,
-    [86 ... 100] = IXOR_R,  [101 ... 105] = IXOR_M,  [106 ... 113] = IROR_R,
-    [114 ... 115] = IROL_R, [116 ... 119] = ISWAP_R, [120 ... 123] = FSWAP_R,
-    [124 ... 139] = FADD_R, [140 ... 144] = FADD_M,  [145 ... 160] = FSUB_R,
-    [161 ... 165] = FSUB_M, [166 ... 171] = FSCAL_R, [172 ... 203] = FMUL_R,
-    [204 ... 207] = FDIV_M, [208 ... 213] = FSQRT_R, [214 ... 238] = CBRANCH,
-    [239] = CFROUND,        [240 ... 255] = ISTORE,
+    [0 ... 15] = PLAB_RX_IADD_RS,    [16 ... 22] = PLAB_RX_IADD_M,
+    [23 ... 38] = PLAB_RX_ISUB_R,    [39 ... 45] = PLAB_RX_ISUB_M,
+    [46 ... 61] = PLAB_RX_IMUL_R,    [62 ... 65] = PLAB_RX_IMUL_M,
+    [66 ... 69] = PLAB_RX_IMULH_R,   [70] = PLAB_RX_IMULH_M,
+    [71 ... 74] = PLAB_RX_ISMULH_R,  [75] = PLAB_RX_ISMULH_M,
+    [76 ... 83] = PLAB_RX_IMUL_RCP,  [84 ... 85] = PLAB_RX_INEG_R,
+    [86 ... 100] = PLAB_RX_IXOR_R,   [101 ... 105] = PLAB_RX_IXOR_M,
+    [106 ... 113] = PLAB_RX_IROR_R,  [114 ... 115] = PLAB_RX_IROL_R,
+    [116 ... 119] = PLAB_RX_ISWAP_R, [120 ... 123] = PLAB_RX_FSWAP_R,
+    [124 ... 139] = PLAB_RX_FADD_R,  [140 ... 144] = PLAB_RX_FADD_M,
+    [145 ... 160] = PLAB_RX_FSUB_R,  [161 ... 165] = PLAB_RX_FSUB_M,
+    [166 ... 171] = PLAB_RX_FSCAL_R, [172 ... 203] = PLAB_RX_FMUL_R,
+    [204 ... 207] = PLAB_RX_FDIV_M,  [208 ... 213] = PLAB_RX_FSQRT_R,
+    [214 ... 238] = PLAB_RX_CBRANCH, [239] = PLAB_RX_CFROUND,
+    [240 ... 255] = PLAB_RX_ISTORE,
 };
 static const uint8_t wow_opcodes[256] = {
-    [0 ... 24] = IADD_RS,    [25 ... 31] = IADD_M,    [32 ... 47] = ISUB_R,
-    [48 ... 54] = ISUB_M,    [55 ... 70] = IMUL_R,    [71 ... 74] = IMUL_M,
-    [75 ... 78] = IMULH_R,   [79] = IMULH_M,          [80 ... 83] = ISMULH_R,
-    [84] = ISMULH_M,         [85 ... 92] = IMUL_RCP,  [93 ... 94] = INEG_R,
-    [95 ... 109] = IXOR_R,   [110 ... 114] = IXOR_M,  [115 ... 124] = IROR_R,
-    [125 ... 128] = ISWAP_R, [129 ... 136] = FSWAP_R, [137 ... 156] = FADD_R,
-    [157 ... 161] = FADD_M,  [162 ... 181] = FSUB_R,  [182 ... 186] = FSUB_M,
-    [187 ... 192] = FSCAL_R, [193 ... 212] = FMUL_R,  [213 ... 216] = FDIV_M,
-    [217 ... 222] = FSQRT_R, [223 ... 238] = CBRANCH, [239] = CFROUND,
-    [240 ... 255] = ISTORE,
+    [0 ... 24] = PLAB_RX_IADD_RS,    [25 ... 31] = PLAB_RX_IADD_M,
+    [32 ... 47] = PLAB_RX_ISUB_R,    [48 ... 54] = PLAB_RX_ISUB_M,
+    [55 ... 70] = PLAB_RX_IMUL_R,    [71 ... 74] = PLAB_RX_IMUL_M,
+    [75 ... 78] = PLAB_RX_IMULH_R,   [79] = PLAB_RX_IMULH_M,
+    [80 ... 83] = PLAB_RX_ISMULH_R,  [84] = PLAB_RX_ISMULH_M,
+    [85 ... 92] = PLAB_RX_IMUL_RCP,  [93 ... 94] = PLAB_RX_INEG_R,
+    [95 ... 109] = PLAB_RX_IXOR_R,   [110 ... 114] = PLAB_RX_IXOR_M,
+    [115 ... 124] = PLAB_RX_IROR_R,  [125 ... 128] = PLAB_RX_ISWAP_R,
+    [129 ... 136] = PLAB_RX_FSWAP_R, [137 ... 156] = PLAB_RX_FADD_R,
+    [157 ... 161] = PLAB_RX_FADD_M,  [162 ... 181] = PLAB_RX_FSUB_R,
+    [182 ... 186] = PLAB_RX_FSUB_M,  [187 ... 192] = PLAB_RX_FSCAL_R,
+    [193 ... 212] = PLAB_RX_FMUL_R,  [213 ... 216] = PLAB_RX_FDIV_M,
+    [217 ... 222] = PLAB_RX_FSQRT_R, [223 ... 238] = PLAB_RX_CBRANCH,
+    [239] = PLAB_RX_CFROUND,         [240 ... 255] = PLAB_RX_ISTORE,
 };
 static const uint8_t graft_opcodes[256] = {
-    [0 ... 15] = IADD_RS,   [16 ... 22] = IADD_M,    [23 ... 38] = ISUB_R,
-    [39 ... 45] = ISUB_M,   [46 ... 61] = IMUL_R,    [62 ... 65] = IMUL_M,
-    [66 ... 69] = IMULH_R,  [70] = IMULH_M,          [71 ... 74] = ISMULH_R,
-    [75] = ISMULH_M,        [76 ... 83] = IMUL_RCP,  [84 ... 85] = INEG_R,
-    [86 ... 100] = IXOR_R,  [101 ... 105] = IXOR_M,  [106 ... 112] = IROR_R,
-    [113 ... 115] = IROL_R, [116 ... 119] = ISWAP_R, [120 ... 123] = FSWAP_R,
-    [124 ... 139] = FADD_R, [140 ... 144] = FADD_M,  [145 ... 160] = FSUB_R,
-    [161 ... 165] = FSUB_M, [166 ... 171] = FSCAL_R, [172 ... 203] = FMUL_R,
-    [204 ... 207] = FDIV_M, [208 ... 213] = FSQRT_R, [214 ... 238] = CBRANCH,
-    [239] = CFROUND,        [240 ... 255] = ISTORE,
+    [0 ... 15] = PLAB_RX_IADD_RS,    [16 ... 22] = PLAB_RX_IADD_M,
+    [23 ... 38] = PLAB_RX_ISUB_R,    [39 ... 45] = PLAB_RX_ISUB_M,
+    [46 ... 61] = PLAB_RX_IMUL_R,    [62 ... 65] = PLAB_RX_IMUL_M,
+    [66 ... 69] = PLAB_RX_IMULH_R,   [70] = PLAB_RX_IMULH_M,
+    [71 ... 74] = PLAB_RX_ISMULH_R,  [75] = PLAB_RX_ISMULH_M,
+    [76 ... 83] = PLAB_RX_IMUL_RCP,  [84 ... 85] = PLAB_RX_INEG_R,
+    [86 ... 100] = PLAB_RX_IXOR_R,   [101 ... 105] = PLAB_RX_IXOR_M,
+    [106 ... 112] = PLAB_RX_IROR_R,  [113 ... 115] = PLAB_RX_IROL_R,
+    [116 ... 119] = PLAB_RX_ISWAP_R, [120 ... 123] = PLAB_RX_FSWAP_R,
+    [124 ... 139] = PLAB_RX_FADD_R,  [140 ... 144] = PLAB_RX_FADD_M,
+    [145 ... 160] = PLAB_RX_FSUB_R,  [161 ... 165] = PLAB_RX_FSUB_M,
+    [166 ... 171] = PLAB_RX_FSCAL_R, [172 ... 203] = PLAB_RX_FMUL_R,
+    [204 ... 207] = PLAB_RX_FDIV_M,  [208 ... 213] = PLAB_RX_FSQRT_R,
+    [214 ... 238] = PLAB_RX_CBRANCH, [239] = PLAB_RX_CFROUND,
+    [240 ... 255] = PLAB_RX_ISTORE,
 };
 static const uint8_t loki_opcodes[256] = {
-    [0 ... 24] = IADD_RS,   [25 ... 31] = IADD_M,    [32 ... 47] = ISUB_R,
-    [48 ... 54] = ISUB_M,   [55 ... 70] = IMUL_R,    [71 ... 74] = IMUL_M,
-    [75 ... 78] = IMULH_R,  [79] = IMULH_M,          [80 ... 83] = ISMULH_R,
-    [84] = ISMULH_M,        [85 ... 92] = IMUL_RCP,  [93 ... 94] = INEG_R,
-    [95 ... 109] = IXOR_R,  [110 ... 114] = IXOR_M,  [115 ... 122] = IROR_R,
-    [123 ... 124] = IROL_R, [125 ... 128] = ISWAP_R, [129 ... 132] = FSWAP_R,
-    [133 ... 148] = FADD_R, [149 ... 153] = FADD_M,  [154 ... 169] = FSUB_R,
-    [170 ... 174] = FSUB_M, [175 ... 180] = FSCAL_R, [181 ... 212] = FMUL_R,
-    [213 ... 216] = FDIV_M, [217 ... 222] = FSQRT_R, [223 ... 238] = CBRANCH,
-    [239] = CFROUND,        [240 ... 255] = ISTORE,
+    [0 ... 24] = PLAB_RX_IADD_RS,    [25 ... 31] = PLAB_RX_IADD_M,
+    [32 ... 47] = PLAB_RX_ISUB_R,    [48 ... 54] = PLAB_RX_ISUB_M,
+    [55 ... 70] = PLAB_RX_IMUL_R,    [71 ... 74] = PLAB_RX_IMUL_M,
+    [75 ... 78] = PLAB_RX_IMULH_R,   [79] = PLAB_RX_IMULH_M,
+    [80 ... 83] = PLAB_RX_ISMULH_R,  [84] = PLAB_RX_ISMULH_M,
+    [85 ... 92] = PLAB_RX_IMUL_RCP,  [93 ... 94] = PLAB_RX_INEG_R,
+    [95 ... 109] = PLAB_RX_IXOR_R,   [110 ... 114] = PLAB_RX_IXOR_M,
+    [115 ... 122] = PLAB_RX_IROR_R,  [123 ... 124] = PLAB_RX_IROL_R,
+    [125 ... 128] = PLAB_RX_ISWAP_R, [129 ... 132] = PLAB_RX_FSWAP_R,
+    [133 ... 148] = PLAB_RX_FADD_R,  [149 ... 153] = PLAB_RX_FADD_M,
+    [154 ... 169] = PLAB_RX_FSUB_R,  [170 ... 174] = PLAB_RX_FSUB_M,
+    [175 ... 180] = PLAB_RX_FSCAL_R, [181 ... 212] = PLAB_RX_FMUL_R,
+    [213 ... 216] = PLAB_RX_FDIV_M,  [217 ... 222] = PLAB_RX_FSQRT_R,
+    [223 ... 238] = PLAB_RX_CBRANCH, [239] = PLAB_RX_CFROUND,
+    [240 ... 255] = PLAB_RX_ISTORE,
 };
 static const uint8_t *const instruction_of[PLAB_RX_OPCODES_COUNT] = {
     [PLAB_RX_OPCODES_BASE] = base_opcodes,
@@ -96,6 +82,10 @@ static const uint8_t *const instruction_of[PLAB_RX_OPCODES_COUNT] = {
     [PLAB_RX_OPCODES_GRAFT] = graft_opcodes,
     [PLAB_RX_OPCODES_LOKI] = loki_opcodes,
 };
+
+const uint8_t *plab_rx_opcode_map(const struct plab_rx_params *params) {
+    return instruction_of[params->opcodes];
+}
 
 #define IADD_RS_DISPLACED_REG 5
 #define CBRANCH_OFFSET_BITS 8
@@ -110,7 +100,7 @@ struct decoder {
 
 /* An encoded instruction, fields reduced to what they select. */
 struct word {
-    enum instruction instruction;
+    enum plab_rx_instruction instruction;
     uint8_t dst, src; /* 0..7 */
     uint8_t mod;
     uint32_t imm32;
@@ -178,7 +168,7 @@ static void iadd_rs(struct decoder *d, const struct word *w) {
 
 static void imul_rcp(struct decoder *d, const struct word *w) {
     if ((w->imm32 & (w->imm32 - 1)) == 0) {
-        return; /* zero or a power of two: no operation, and no write for CBRANCH */
+        return; /* zero or a power of two: no operation, and no write for PLAB_RX_CBRANCH */
     }
     emit_write(d, (struct plab_rx_op){.code = PLAB_RX_OP_IMUL_I,
                                       .dst = w->dst,
@@ -250,91 +240,91 @@ static void istore(struct decoder *d, const struct word *w) {
 
 static void decode_word(struct decoder *d, const struct word *w) {
     switch (w->instruction) {
-    case IADD_RS:
+    case PLAB_RX_IADD_RS:
         iadd_rs(d, w);
         break;
-    case IADD_M:
+    case PLAB_RX_IADD_M:
         integer_memory(d, w, PLAB_RX_OP_IADD_M);
         break;
-    case ISUB_R:
+    case PLAB_RX_ISUB_R:
         integer_register(d, w, PLAB_RX_OP_ISUB_R, PLAB_RX_OP_ISUB_I);
         break;
-    case ISUB_M:
+    case PLAB_RX_ISUB_M:
         integer_memory(d, w, PLAB_RX_OP_ISUB_M);
         break;
-    case IMUL_R:
+    case PLAB_RX_IMUL_R:
         integer_register(d, w, PLAB_RX_OP_IMUL_R, PLAB_RX_OP_IMUL_I);
         break;
-    case IMUL_M:
+    case PLAB_RX_IMUL_M:
         integer_memory(d, w, PLAB_RX_OP_IMUL_M);
         break;
-    case IMULH_R: /* src = dst squares */
+    case PLAB_RX_IMULH_R: /* src = dst squares */
         integer_register(d, w, PLAB_RX_OP_IMULH_R, PLAB_RX_OP_IMULH_R);
         break;
-    case IMULH_M:
+    case PLAB_RX_IMULH_M:
         integer_memory(d, w, PLAB_RX_OP_IMULH_M);
         break;
-    case ISMULH_R:
+    case PLAB_RX_ISMULH_R:
         integer_register(d, w, PLAB_RX_OP_ISMULH_R, PLAB_RX_OP_ISMULH_R);
         break;
-    case ISMULH_M:
+    case PLAB_RX_ISMULH_M:
         integer_memory(d, w, PLAB_RX_OP_ISMULH_M);
         break;
-    case IMUL_RCP:
+    case PLAB_RX_IMUL_RCP:
         imul_rcp(d, w);
         break;
-    case INEG_R:
+    case PLAB_RX_INEG_R:
         integer_register(d, w, PLAB_RX_OP_INEG_R, PLAB_RX_OP_INEG_R);
         break;
-    case IXOR_R:
+    case PLAB_RX_IXOR_R:
         integer_register(d, w, PLAB_RX_OP_IXOR_R, PLAB_RX_OP_IXOR_I);
         break;
-    case IXOR_M:
+    case PLAB_RX_IXOR_M:
         integer_memory(d, w, PLAB_RX_OP_IXOR_M);
         break;
-    case IROR_R:
+    case PLAB_RX_IROR_R:
         rotate(d, w, PLAB_RX_OP_IROR_R);
         break;
-    case IROL_R:
+    case PLAB_RX_IROL_R:
         rotate(d, w, PLAB_RX_OP_IROL_R);
         break;
-    case ISWAP_R:
+    case PLAB_RX_ISWAP_R:
         iswap(d, w);
         break;
-    case FSWAP_R:
+    case PLAB_RX_FSWAP_R:
         emit(d, (struct plab_rx_op){.code = PLAB_RX_OP_FSWAP_R, .dst = w->dst});
         break;
-    case FADD_R:
+    case PLAB_RX_FADD_R:
         float_register(d, w, PLAB_RX_OP_FADD_R, 0);
         break;
-    case FADD_M:
+    case PLAB_RX_FADD_M:
         float_memory(d, w, PLAB_RX_OP_FADD_M, 0);
         break;
-    case FSUB_R:
+    case PLAB_RX_FSUB_R:
         float_register(d, w, PLAB_RX_OP_FSUB_R, 0);
         break;
-    case FSUB_M:
+    case PLAB_RX_FSUB_M:
         float_memory(d, w, PLAB_RX_OP_FSUB_M, 0);
         break;
-    case FSCAL_R:
+    case PLAB_RX_FSCAL_R:
         float_register(d, w, PLAB_RX_OP_FSCAL_R, 0);
         break;
-    case FMUL_R:
+    case PLAB_RX_FMUL_R:
         float_register(d, w, PLAB_RX_OP_FMUL_R, 4);
         break;
-    case FDIV_M:
+    case PLAB_RX_FDIV_M:
         float_memory(d, w, PLAB_RX_OP_FDIV_M, 4);
         break;
-    case FSQRT_R:
+    case PLAB_RX_FSQRT_R:
         float_register(d, w, PLAB_RX_OP_FSQRT_R, 4);
         break;
-    case CBRANCH:
+    case PLAB_RX_CBRANCH:
         cbranch(d, w);
         break;
-    case CFROUND:
+    case PLAB_RX_CFROUND:
         cfround(d, w);
         break;
-    case ISTORE:
+    case PLAB_RX_ISTORE:
         istore(d, w);
         break;
     }
@@ -374,16 +364,21 @@ const uint64_t (*plab_rx_program_keys(const struct plab_rx_params *params))[2] {
     return params->four_keys ? plab_rx_gen_4r_four_keys : plab_rx_gen_4r_keys;
 }
 
-void plab_rx_program_decode(struct plab_rx_program *out, const struct plab_rx_params *params,
-                            const uint8_t *bytes) {
+void plab_rx_program_load(struct plab_rx_program *out, const struct plab_rx_params *params,
+                          const uint8_t *bytes) {
     assert(params->program_size <= PLAB_RX_PROGRAM_MAX);
-    struct decoder d = {.params = params, .out = out};
-    const uint8_t *instructions = instruction_of[params->opcodes];
     decode_config(out, params, bytes);
+    out->words = bytes + PLAB_RX_CONFIG_BYTES;
     out->op_count = 0;
+}
+
+void plab_rx_program_decode(struct plab_rx_program *program, const struct plab_rx_params *params) {
+    struct decoder d = {.params = params, .out = program};
+    const uint8_t *instructions = plab_rx_opcode_map(params);
+    program->op_count = 0;
     for (uint32_t i = 0; i < params->program_size; i++) {
-        struct word w = parse_word(bytes + PLAB_RX_PROGRAM_BYTES(i), instructions);
+        struct word w = parse_word(program->words + 8 * i, instructions);
         decode_word(&d, &w);
     }
-    out->op[out->op_count] = (struct plab_rx_op){.code = PLAB_RX_OP_END};
+    program->op[program->op_count] = (struct plab_rx_op){.code = PLAB_RX_OP_END};
 }

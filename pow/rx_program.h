@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RandomX programs: from the bytes of the generator to a configuration and a list of operations
- * with everything resolved that can be resolved before the run.
+ * RandomX programs: from the bytes of the generator to a configuration and, for the interpreter, a
+ * list of operations with everything resolved that can be resolved before the run.
  *
  * Source: [RXSPEC] sections 4.5 and 5; RandomX v2 design for the gated CFROUND.
  */
@@ -18,6 +18,43 @@
 
 /* Index of a register that is always 0, beside r0..r7. */
 #define PLAB_RX_ZERO_REG 8
+
+/* Instructions as they are encoded, in the order of their opcodes. */
+enum plab_rx_instruction {
+    PLAB_RX_IADD_RS,
+    PLAB_RX_IADD_M,
+    PLAB_RX_ISUB_R,
+    PLAB_RX_ISUB_M,
+    PLAB_RX_IMUL_R,
+    PLAB_RX_IMUL_M,
+    PLAB_RX_IMULH_R,
+    PLAB_RX_IMULH_M,
+    PLAB_RX_ISMULH_R,
+    PLAB_RX_ISMULH_M,
+    PLAB_RX_IMUL_RCP,
+    PLAB_RX_INEG_R,
+    PLAB_RX_IXOR_R,
+    PLAB_RX_IXOR_M,
+    PLAB_RX_IROR_R,
+    PLAB_RX_IROL_R,
+    PLAB_RX_ISWAP_R,
+    PLAB_RX_FSWAP_R,
+    PLAB_RX_FADD_R,
+    PLAB_RX_FADD_M,
+    PLAB_RX_FSUB_R,
+    PLAB_RX_FSUB_M,
+    PLAB_RX_FSCAL_R,
+    PLAB_RX_FMUL_R,
+    PLAB_RX_FDIV_M,
+    PLAB_RX_FSQRT_R,
+    PLAB_RX_CBRANCH,
+    PLAB_RX_CFROUND,
+    PLAB_RX_ISTORE,
+};
+#define PLAB_RX_INSTRUCTION_COUNT (PLAB_RX_ISTORE + 1)
+
+/* The instruction (enum plab_rx_instruction) of each of the 256 opcodes of a variant. */
+const uint8_t *plab_rx_opcode_map(const struct plab_rx_params *params);
 
 /* X(operation): instructions after decoding. _I has an immediate where the _R form has a register;
  * _M reads memory at (r[src] + imm) & mask. */
@@ -73,22 +110,28 @@ struct plab_rx_op {
     uint64_t imm;
 };
 
-/* A program ready to run. */
+/* A program: its configuration, where its instructions are, and the operations that they mean once
+ * they have been decoded, which compilers don't need. */
 struct plab_rx_program {
     uint64_t a[4][2];        /* registers a0..a3 as bits of doubles, low half first */
     uint64_t e_mask[2];      /* OR-ed onto the halves of loaded E values */
     uint64_t dataset_offset; /* in items */
     uint32_t ma, mx;
     uint8_t read_reg[4];
-    uint32_t op_count; /* without the end */
+    const uint8_t *words; /* params->program_size instructions of 8 bytes; borrowed */
+    uint32_t op_count;    /* without the end */
     struct plab_rx_op op[PLAB_RX_PROGRAM_MAX + 1];
 };
 
 /* The eight keys of AesGenerator4R that the variant's programs are made with; static. */
 const uint64_t (*plab_rx_program_keys(const struct plab_rx_params *params))[2];
 
-/* Decodes PLAB_RX_PROGRAM_BYTES(params->program_size) bytes. Every byte string is a program. */
-void plab_rx_program_decode(struct plab_rx_program *out, const struct plab_rx_params *params,
-                            const uint8_t *bytes);
+/* Takes the configuration out of PLAB_RX_PROGRAM_BYTES(params->program_size) bytes, which are
+ * borrowed as long as the program is used. Every byte string is a program. */
+void plab_rx_program_load(struct plab_rx_program *out, const struct plab_rx_params *params,
+                          const uint8_t *bytes);
+
+/* Decodes the instructions of a loaded program into operations. */
+void plab_rx_program_decode(struct plab_rx_program *program, const struct plab_rx_params *params);
 
 #endif

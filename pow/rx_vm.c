@@ -142,7 +142,7 @@ static void load_program(struct plab_rx_vm *vm, unsigned i, uint8_t seed[64]) {
     struct plab_rx_machine *machine = &vm->machine[i];
     vm->kernels.rx_fill_4r(plab_rx_program_keys(vm->params), seed, lane->code,
                            PLAB_RX_PROGRAM_BYTES(vm->params->program_size));
-    plab_rx_program_decode(&lane->program, vm->params, lane->code);
+    plab_rx_program_load(&lane->program, vm->params, lane->code);
     plab_rx_machine_load(machine, &lane->program);
     prefetch_item(vm, machine, machine->ma);
     prefetch_item(vm, machine, machine->mx);

@@ -237,7 +237,7 @@ static void iteration(struct piece *p) {
         load_integers(p);
     }
     load_lines(p);
-    plab_rx_jit_operations(&p->jit);
+    plab_rx_jit_program(&p->jit);
     if (p->jit.m->params->v2 && (p->jit.isa & RX_JIT_AES) == 0) {
         mix_floats(p); /* the call changes the registers below */
         choose_items(p);
@@ -348,7 +348,7 @@ static void make_step(struct plab_rx_machine *machine, struct plab_codemem *code
     load_surroundings(&p);
     load_integers(&p);
     load_lines(&p);
-    plab_rx_jit_operations(&p.jit);
+    plab_rx_jit_program(&p.jit);
     choose_items(&p);
     with_member(&p, 0x9589, 2, OFFSET(read)); /* mov [read], edx */
     mix_floats(&p);

@@ -34,10 +34,10 @@ struct rx_jit {
     const struct plab_rx_machine *m;
 };
 
-/* The operations of the machine's program, from the first to the last. */
-void plab_rx_jit_operations(struct rx_jit *jit);
+/* The machine's program, from the first instruction to the last. */
+void plab_rx_jit_program(struct rx_jit *jit);
 
-/* Bits kept, then the E mask of the machine or-ed onto xmm`reg`, 4..7 or 12. */
+/* Bits kept, then the E mask of the machine or-ed onto xmm`reg`, 4..7. */
 void plab_rx_jit_mask_e(struct rx_jit *jit, unsigned reg);
 
 #endif

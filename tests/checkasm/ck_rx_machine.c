@@ -51,15 +51,16 @@ static void direct_word(uint8_t *word, struct plab_prng *rng) {
 }
 
 static void make_programs(struct plab_prng *rng, unsigned count, bool bench) {
-    static uint8_t bytes[PLAB_RX_PROGRAM_BYTES(PLAB_RX_PROGRAM_MAX)];
+    static uint8_t all[LANES][PLAB_RX_PROGRAM_BYTES(PLAB_RX_PROGRAM_MAX)];
     for (unsigned i = 0; i < count; i++) {
-        plab_prng_fill(rng, bytes, sizeof bytes);
+        uint8_t *bytes = all[i];
+        plab_prng_fill(rng, bytes, sizeof all[i]);
         if (!bench && plab_prng_below(rng, 2) == 0) {
             for (uint32_t k = 0; k < params.program_size; k++) {
                 direct_word(bytes + PLAB_RX_PROGRAM_BYTES(k), rng);
             }
         }
-        plab_rx_program_decode(&programs[i], &params, bytes);
+        plab_rx_program_load(&programs[i], &params, bytes);
     }
 }
 

@@ -63,7 +63,8 @@ static void listing_set(struct listing *l, int at, uint8_t opcode, uint8_t dst, 
 }
 
 static void listing_run(struct listing *l) {
-    plab_rx_program_decode(&l->program, &l->params, l->bytes);
+    plab_rx_program_load(&l->program, &l->params, l->bytes);
+    plab_rx_program_decode(&l->program, &l->params);
     uint64_t saved = plab_rx_fpu_save();
     plab_rx_fpu_set_rounding(l->machine.rounding);
     plab_rx_machine_execute(&l->machine, &l->program);
@@ -161,7 +162,8 @@ static uint32_t target_after(uint8_t opcode, uint8_t dst, uint8_t src, uint32_t 
     listing_set(&l, 1, opcode, dst, src, 0, imm32);
     listing_set(&l, 2, OP_INEG_R, 7, 0, 0, 0);
     listing_set(&l, 3, OP_CBRANCH, 0, 0, 0, 0);
-    plab_rx_program_decode(&l.program, &l.params, l.bytes);
+    plab_rx_program_load(&l.program, &l.params, l.bytes);
+    plab_rx_program_decode(&l.program, &l.params);
     return l.program.op[l.program.op_count - 1].target;
 }
 
@@ -284,7 +286,8 @@ TEST(rx_vm, configuration_fields) {
     q[13] = 101 * 7 + 100;
     q[14] = UINT64_C(0xA) << 60 | UINT64_C(1) << 22 | 3;
     memcpy(l.bytes, q, sizeof q);
-    plab_rx_program_decode(&l.program, &l.params, l.bytes);
+    plab_rx_program_load(&l.program, &l.params, l.bytes);
+    plab_rx_program_decode(&l.program, &l.params);
     CHECK_U64(l.program.a[0][0], UINT64_C(1054) << 52 | 5);
     CHECK_U64(l.program.a[0][1], UINT64_C(1023) << 52);
     CHECK_U64(l.program.ma, 0x9ABCDEF0);
