@@ -65,9 +65,7 @@ static PLAB_ALWAYS_INLINE const uint64_t *plab_argon2_reference(const struct pla
     if (run->pass > 0 && run->slice + 1 < PLAB_ARGON2_SLICES) {
         index += (run->slice + 1) * plab_argon2_segment_blocks(run);
     }
-    /* Without a branch, which would be a toss of a coin on what everything waits for. */
-    index -= run->lane_blocks & (0 - (uint32_t)(index >= run->lane_blocks));
-    return plab_argon2_at(run, lane, index);
+    return plab_argon2_at(run, lane, index < run->lane_blocks ? index : index - run->lane_blocks);
 }
 
 /* Called as soon as the first word of block `block` is in `next`: starts fetching what the block
