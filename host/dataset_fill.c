@@ -13,9 +13,9 @@
 #define NS_PER_S 1e9
 #define PROGRESS_NS 100000000
 
-/* Items that a helper takes at once: a few milliseconds of work, so that a cancel is seen soon even
- * on a busy machine. */
-#define CHUNK_ITEMS 256
+/* Items that a helper takes at once: enough for the items' kernels to fetch ahead, and a few
+ * milliseconds of work, so that a cancel is seen soon even on a busy machine. */
+#define CHUNK_ITEMS 1024
 
 /* One fill, shared by its helpers. */
 struct fill {
