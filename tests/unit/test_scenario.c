@@ -214,7 +214,7 @@ TEST(scenario, quickstart_is_good) {
               err.text);
     CHECK_STR(s.name, "quickstart");
     CHECK(plab_scenario_duration_ms(&s) <= 120000);
-    CHECK(s.expect.min_accepted >= 20 && s.expect.max_rejected == 0);
+    CHECK(s.expect.min_accepted >= 10 && s.expect.max_rejected == 0);
     CHECK(plab_scenario_load(&s, "configs/scenarios/none.yaml", &err) == PLAB_E_IO);
 }
 
