@@ -114,19 +114,43 @@ static enum plab_status build_seed(struct bench *bench, struct plab_error *err) 
     return status;
 }
 
-static unsigned choose_lanes(const struct bench *bench) {
+static void tune_progress(void *cookie, const char *stage, double done, double elapsed_s) {
+    (void)stage;
+    (void)elapsed_s;
+    report(cookie, PLAB_BENCH_TUNING, done, 0, 0);
+}
+
+static enum plab_status tune(struct bench *bench) {
     const struct plab_bench_config *config = bench->config;
-    const unsigned most = plab_hasher_lanes_max(config->algo);
-    if (config->lanes > 0) {
-        return config->lanes < most ? config->lanes : most;
+    struct plab_pages_report memory = {0};
+    const struct plab_tune_config tune = {
+        .setup = &config->tune,
+        .algo = config->algo,
+        .kernels = config->kernels,
+        .slots = config->plan->slots,
+        .threads = config->plan->threads,
+        .pages = config->pages,
+        .seed = bench->store != NULL ? &bench->seed : NULL,
+        .memory = &memory,
+        .lanes = config->lanes,
+        .cancel = bench->shared.cancel,
+        .progress = tune_progress,
+        .progress_cookie = bench,
+    };
+    if (bench->store != NULL) {
+        plab_seedstore_pages(bench->store, &memory);
     }
-    bool whole = bench->store != NULL && plab_seedstore_mode(bench->store) == PLAB_RX_FAST;
-    return plab_hasher_lanes_default(config->algo, config->kernels, whole);
+    bench->stage_start_ns = plab_clock_ns();
+    return plab_tune_run(&bench->out->tuning, &tune);
 }
 
 static enum plab_status create_workers(struct bench *bench, struct plab_error *err) {
-    const struct plab_bench_config *config = bench->config;
-    unsigned count = config->plan->threads;
+    const struct plab_tune_choice *choice = &bench->out->tuning.choice;
+    struct plab_bench_config tuned = *bench->config;
+    struct plab_kernels kernels = *tuned.kernels;
+    unsigned count = tuned.plan->threads;
+    plab_tune_apply(choice, &kernels);
+    tuned.kernels = &kernels; /* hashers copy them */
     bench->workers =
         aligned_alloc(_Alignof(struct plab_bench_worker), count * sizeof *bench->workers);
     bench->out->threads = calloc(count, sizeof *bench->out->threads);
@@ -135,12 +159,11 @@ static enum plab_status create_workers(struct bench *bench, struct plab_error *e
     }
     memset(bench->workers, 0, count * sizeof *bench->workers);
     bench->out->thread_count = count;
-    bench->out->lanes = choose_lanes(bench);
     for (unsigned i = 0; i < count; i++) {
         struct plab_bench_worker *worker = &bench->workers[i];
-        worker->lanes = bench->out->lanes;
+        worker->lanes = choice->lanes;
         enum plab_status status =
-            plab_bench_worker_create(worker, &bench->shared, config, &config->plan->slots[i], err);
+            plab_bench_worker_create(worker, &bench->shared, &tuned, &tuned.plan->slots[i], err);
         if (status == PLAB_OK) {
             status = plab_bench_worker_seed(worker, &bench->seed, err);
         }
@@ -152,7 +175,7 @@ static enum plab_status create_workers(struct bench *bench, struct plab_error *e
     return PLAB_OK;
 }
 
-/* The seed comes first: how many hashes a thread has under way depends on the dataset. */
+/* The seed comes first: how a thread hashes best depends on the dataset. */
 static enum plab_status prepare(struct bench *bench, struct plab_error *err) {
     uint64_t start_ns = plab_clock_ns();
     enum plab_status status = PLAB_OK;
@@ -163,6 +186,9 @@ static enum plab_status prepare(struct bench *bench, struct plab_error *err) {
     if (status == PLAB_OK && bench->store != NULL) {
         plab_seedstore_pages(bench->store, &bench->out->pages);
         status = build_seed(bench, err);
+    }
+    if (status == PLAB_OK) {
+        status = tune(bench);
     }
     if (status == PLAB_OK) {
         start_ns = plab_clock_ns();

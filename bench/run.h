@@ -19,6 +19,7 @@
 #include "host/pages.h"
 #include "host/pinplan.h"
 #include "host/seedstore.h"
+#include "host/tune.h"
 #include "pow/kernel.h"
 
 /* A timed run always completes at least this many hashes, if need be after its last sample, and
@@ -31,6 +32,7 @@
 enum plab_bench_stage {
     PLAB_BENCH_CACHE,
     PLAB_BENCH_DATASET,
+    PLAB_BENCH_TUNING,
     PLAB_BENCH_WARMUP,
     PLAB_BENCH_SAMPLES,
     PLAB_BENCH_VERIFY, /* completing PLAB_BENCH_SET_HASHES */
@@ -55,7 +57,8 @@ struct plab_bench_config {
     uint64_t dataset_mem_bytes; /* of PLAB_RX_GRADED */
     enum plab_numa_policy numa;
     unsigned lanes;                    /* hashes that a thread has under way at a time; 0: what
-                                          suits, see plab_hasher_lanes_default() */
+                                          suits, see host/tune.h */
+    struct plab_tune_setup tune;       /* RandomX over a whole dataset */
     size_t samples;                    /* 1 .. PLAB_STATS_MAX */
     uint64_t sample_ns;                /* aim; raised to twice the time of a hash */
     uint64_t warmup_ns;                /* at least; every thread does at least one hash */
@@ -89,7 +92,7 @@ struct plab_bench_thread {
 struct plab_bench_result {
     enum plab_rx_mode rx_mode;          /* obtained; PLAB_RX_AUTO unless RandomX */
     struct plab_dataset_report dataset; /* empty unless RandomX */
-    unsigned lanes;                     /* hashes that a thread had under way at a time */
+    struct plab_tuning tuning;          /* how each thread hashed */
     struct plab_pages_report pages;
     double alloc_s, cache_s, dataset_s, warmup_s; /* what each step took; 0 if there was none */
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli/bench_report.h"
 #include "cli/jsonout.h"
+#include "cli/tuneopt.h"
 #include "cli/version.h"
 
 static json_t *hex64(uint64_t value) {
@@ -153,6 +154,7 @@ static void set(json_t *root, const char *key, json_t *value) {
 json_t *plab_bench_result_json(const struct plab_bench_report *report) {
     const struct plab_bench_config *config = report->config;
     const struct plab_bench_result *result = report->result;
+    struct plab_kernels kernels = report->cli->kernels;
     char started[PLAB_CLOCK_ISO_LEN];
     plab_clock_iso(report->started_wall_ns, started);
     json_t *root =
@@ -166,6 +168,7 @@ json_t *plab_bench_result_json(const struct plab_bench_report *report) {
         config->algo->needs_seed ? json_string(plab_rx_mode_name(result->rx_mode)) : json_null());
     set(root, "dataset",
         config->algo->needs_seed ? plab_json_dataset(&result->dataset) : json_null());
+    set(root, "tuning", config->algo->needs_seed ? plab_json_tuning(&result->tuning) : json_null());
     set(root, "rate_hps", rate_json(result));
     set(root, "valid", valid_json(&result->verdict));
     set(root, "checksum", result->checksum_hashes > 0 ? hex64(result->checksum) : json_null());
@@ -176,7 +179,8 @@ json_t *plab_bench_result_json(const struct plab_bench_report *report) {
     set(root, "cpu_share", json_real(result->cpu_share));
     set(root, "steal_share", json_real(result->steal_share));
     set(root, "involuntary_switches", json_integer((json_int_t)result->involuntary_switches));
-    set(root, "kernels", plab_json_kernels(&report->cli->kernels, config->algo));
+    plab_tune_apply(&result->tuning.choice, &kernels);
+    set(root, "kernels", plab_json_kernels(&kernels, config->algo));
     set(root, "pages", plab_json_pages(&result->pages));
     set(root, "labels", labels_json(report));
     set(root, "sample_ns", json_integer((json_int_t)result->sample_ns));

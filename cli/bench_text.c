@@ -5,6 +5,7 @@
 
 #include "cli/bench_report.h"
 #include "cli/jsonout.h"
+#include "cli/tuneopt.h"
 #include "pow/randomx.h"
 
 #define WIDTH 80
@@ -68,7 +69,11 @@ static void wrap_text(const char *key, const char *text) {
 
 static void print_kernels(const struct plab_bench_report *report) {
     struct wrapped line = wrap_start("kernels");
-    json_t *kernels = plab_json_kernels(&report->cli->kernels, report->config->algo);
+    struct plab_kernels chosen = report->cli->kernels;
+    if (report->result != NULL) {
+        plab_tune_apply(&report->result->tuning.choice, &chosen);
+    }
+    json_t *kernels = plab_json_kernels(&chosen, report->config->algo);
     const char *name;
     json_t *isa;
     json_object_foreach(kernels, name, isa) {
@@ -207,6 +212,17 @@ static void print_memory(const struct plab_bench_report *report) {
     }
 }
 
+static void print_tuning(const struct plab_bench_report *report) {
+    const struct plab_tuning *tuning = &report->result->tuning;
+    char text[PLAB_TUNING_TEXT], tried[PLAB_TUNE_TRIED_TEXT];
+    if (report->config->algo->needs_seed) {
+        wrap_text("tuning", plab_tuning_describe(tuning, text, sizeof text));
+    }
+    if (tuning->trial_count > 0) {
+        wrap_text("", plab_tuning_tried(tuning, tried));
+    }
+}
+
 static void print_rate(const struct plab_bench_report *report) {
     const struct plab_stats *stats = &report->result->stats;
     char median[RATE_TEXT], low[RATE_TEXT], high[RATE_TEXT], min[RATE_TEXT], max[RATE_TEXT];
@@ -282,6 +298,7 @@ void plab_bench_print_result(const struct plab_bench_report *report) {
     print_machine(report);
     print_kernels(report);
     print_memory(report);
+    print_tuning(report);
     print_rate(report);
     print_threads(result);
     print_verdict(report);

@@ -11,6 +11,7 @@
 #include "cli/jsonout.h"
 #include "cli/memopt.h"
 #include "cli/progress.h"
+#include "cli/tuneopt.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 
@@ -34,8 +35,8 @@ static const struct plab_verb verb = {
         "RandomX runs in light mode (256 MiB) unless asked: the full dataset (2080 MiB) of fast\n"
         "mode, which miners use, takes about a minute to build on two cores. \"auto\" takes\n"
         "fast mode when there is the memory for it. --dataset-mem SIZE precomputes a part of\n"
-        "the dataset and computes the rest when it is read: anything between light and fast.\n"
-        "Ctrl-C ends the run and reports what was measured until then.\n",
+        "the dataset and computes the rest when it is read: anything between light and "
+        "fast.\n" PLAB_TUNE_NOTES "Ctrl-C ends the run and reports what was measured until then.\n",
     .has_json = true,
     .has_kernels = true,
 };
@@ -46,6 +47,7 @@ struct options {
     const char *algo, *cpus;
     uint64_t threads, samples, sample_ms, hashes, seed;
     struct plab_mem_options mem;
+    struct plab_tune_options tune;
     bool no_pin, strict, quick, dry_run;
 };
 
@@ -60,6 +62,7 @@ static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc,
         {0, "no-pin", PLAB_OPT_FLAG, &o->no_pin, NULL, "leave placement to the scheduler", 0, 0,
          NULL},
         PLAB_MEM_OPTS(&o->mem, "light (default), fast or auto; see --help"),
+        PLAB_TUNE_OPTS(&o->tune),
         {'n', "samples", PLAB_OPT_U64, &o->samples, "N", "samples (default 10)", 1, PLAB_STATS_MAX,
          NULL},
         {0, "sample-time", PLAB_OPT_DURATION, &o->sample_ms, "TIME", "of each (default 1s)", 10,
@@ -80,7 +83,7 @@ static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc,
                           helped, err);
 }
 
-static enum plab_status configure(struct plab_bench_config *config, const struct options *o,
+static enum plab_status configure(struct plab_bench_config *config, struct options *o,
                                   const struct plab_cli *cli, struct plab_error *err) {
     enum plab_status status = plab_algo_find(o->algo, &config->algo, err);
     if (status != PLAB_OK) {
@@ -99,6 +102,8 @@ static enum plab_status configure(struct plab_bench_config *config, const struct
     config->pages = (enum plab_page_policy)o->mem.pages;
     config->numa = (enum plab_numa_policy)o->mem.numa;
     config->dataset_mem_bytes = o->mem.dataset_mem;
+    config->lanes = (unsigned)o->tune.lanes;
+    plab_tune_options_setup(&o->tune, cli, &config->tune);
     config->samples = (size_t)(o->samples > 0 ? o->samples : o->quick ? 5 : 10);
     config->sample_ns = sample_ms * NS_PER_MS;
     config->warmup_ns = (o->quick ? 300 : 1000) * NS_PER_MS;
@@ -155,8 +160,9 @@ struct watcher {
     int stage; /* the last one seen, -1 at first */
 };
 
-static const char *const stage_names[] = {"building the cache", "building the dataset", "warm-up",
-                                          "sampling", "completing the checksum"};
+static const char *const stage_names[] = {
+    "building the cache", "building the dataset",   "tuning", "warm-up",
+    "sampling",           "completing the checksum"};
 
 static void on_progress(void *cookie, const struct plab_bench_progress *progress) {
     struct watcher *watcher = cookie;

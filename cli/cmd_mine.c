@@ -14,6 +14,7 @@
 #include "cli/memopt.h"
 #include "cli/opt.h"
 #include "cli/progress.h"
+#include "cli/tuneopt.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "host/ident.h"
@@ -38,7 +39,8 @@ static const struct plab_verb verb = {
         "The run ends by itself (--duration, one hour unless said) and exits with 0, 1 when\n"
         "shares were rejected or too few accepted, 6 when no pool ever gave a session, 8 when\n"
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
-        "A RandomX seed that a job announces (next_seed_hash) gets its cache built ahead.\n"
+        "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
+        "ahead.\n" PLAB_TUNE_NOTES
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
     .has_kernels = true,
@@ -51,6 +53,7 @@ struct options {
     const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats;
     uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares;
     struct plab_mem_options mem;
+    struct plab_tune_options tune;
     bool keepalive, no_pin;
 };
 
@@ -78,6 +81,7 @@ static enum plab_status parse(struct options *o, struct plab_cli *cli, int argc,
         {0, "no-pin", PLAB_OPT_FLAG, &o->no_pin, NULL, "leave placement to the scheduler", 0, 0,
          NULL},
         PLAB_MEM_OPTS(&o->mem, "auto (default), fast or light"),
+        PLAB_TUNE_OPTS(&o->tune),
         {0, "duty", PLAB_OPT_U64, &o->duty, "PERCENT",
          "hash only this share of the time (default 100)", 1, 100, NULL},
         {0, "retries", PLAB_OPT_U64, &o->retries, "N",
@@ -269,7 +273,7 @@ static const char *algo_name(const struct plab_miner_result *result) {
 }
 
 static void print_summary(const struct plab_miner_result *result) {
-    char pages[64], dataset[128];
+    char pages[64], dataset[128], tuning[PLAB_TUNING_TEXT];
     printf("%.1f s, %s, %u threads (%u pinned)", result->duration_s, algo_name(result),
            result->workers.threads, result->workers.pinned);
     if (result->pages.asked_bytes > 0) {
@@ -279,6 +283,10 @@ static void print_summary(const struct plab_miner_result *result) {
     if (result->workers.rx_mode != PLAB_RX_AUTO) {
         printf("dataset   %s\n",
                plab_dataset_describe(&result->workers.dataset, dataset, sizeof dataset));
+    }
+    if (result->workers.tuned) {
+        printf("tuning    %s\n",
+               plab_tuning_describe(&result->workers.tuning, tuning, sizeof tuning));
     }
     printf("hashes    %" PRIu64 " in %.1f s of hashing: %.2f H/s\n", result->hashes,
            result->hashing_s, rate_of(result));
@@ -316,6 +324,9 @@ static json_t *result_json(const struct plab_cli *cli, const struct plab_miner_c
     json_object_set_new(root, "dataset",
                         mode == PLAB_RX_AUTO ? json_null()
                                              : plab_json_dataset(&result->workers.dataset));
+    json_object_set_new(root, "tuning",
+                        result->workers.tuned ? plab_json_tuning(&result->workers.tuning)
+                                              : json_null());
     json_object_set_new(root, "caches_ahead",
                         json_integer((json_int_t)result->workers.caches_ahead));
     json_object_set_new(root, "seed_builds", json_integer((json_int_t)result->workers.seed_builds));
@@ -326,7 +337,11 @@ static json_t *result_json(const struct plab_cli *cli, const struct plab_miner_c
     json_object_set_new(root, "jobs_refused", json_integer((json_int_t)result->jobs_refused));
     json_object_set_new(root, "latency_mean_ms", json_real(result->latency_mean_ms));
     json_object_set_new(root, "latency_max_ms", json_real(result->latency_max_ms));
-    json_object_set_new(root, "kernels", plab_json_kernels(&cli->kernels, result->algo));
+    struct plab_kernels kernels = cli->kernels;
+    if (result->workers.tuned) {
+        plab_tune_apply(&result->workers.tuning.choice, &kernels);
+    }
+    json_object_set_new(root, "kernels", plab_json_kernels(&kernels, result->algo));
     json_object_set_new(root, "pages", plab_json_pages(&result->pages));
     return root;
 }
@@ -358,7 +373,7 @@ static enum plab_status run_and_tell(const struct plab_cli *cli,
     return status;
 }
 
-static enum plab_status configure(struct plab_miner_config *config, const struct options *o,
+static enum plab_status configure(struct plab_miner_config *config, struct options *o,
                                   const struct plab_cli *cli,
                                   struct plab_url pools[PLAB_OPT_LIST_MAX],
                                   struct plab_error *err) {
@@ -374,6 +389,8 @@ static enum plab_status configure(struct plab_miner_config *config, const struct
     config->workers.pages = (enum plab_page_policy)o->mem.pages;
     config->workers.numa = (enum plab_numa_policy)o->mem.numa;
     config->workers.dataset_mem_bytes = o->mem.dataset_mem;
+    config->workers.lanes = (unsigned)o->tune.lanes;
+    plab_tune_options_setup(&o->tune, cli, &config->workers.tune);
     config->workers.duty_percent = (unsigned)o->duty;
     config->duration_ms = o->duration_ms;
     config->shares = o->shares;

@@ -85,6 +85,7 @@ void plab_ident_from_cpuinfo(struct plab_ident *ident, const char *text) {
     *ident = (struct plab_ident){.family = -1, .model = -1, .stepping = -1};
     find_value(text, "model name", ident->brand, sizeof ident->brand);
     find_value(text, "vendor_id", ident->vendor, sizeof ident->vendor);
+    find_value(text, "microcode", ident->microcode, sizeof ident->microcode);
     int implementer = find_number(text, "CPU implementer");
     if (implementer >= 0) {
         ident->family = find_number(text, "CPU architecture");

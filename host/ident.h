@@ -11,6 +11,7 @@ struct plab_ident {
     char codename[64]; /* libcpuid's, e.g. "Sapphire Rapids-SP"; "" unknown */
     char vendor[16];
     int family, model, stepping;            /* -1 unknown */
+    char microcode[16];                     /* "0x2b000603"; "" unknown */
     uint64_t l1d_bytes, l2_bytes, l3_bytes; /* 0 unknown */
     char hypervisor[32];                    /* "KVM" ...; "" none seen */
     bool libcpuid;                          /* false: read without libcpuid (not an x86 machine) */

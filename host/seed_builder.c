@@ -73,21 +73,48 @@ static enum plab_status build(struct plab_workers *workers, const struct plab_al
                               err);
 }
 
+/* Finds out how to hash `algo` over the first dataset that is built for it; the workers wait.
+ * Without the lock; only this thread changes the tuning. */
+static enum plab_status tune(struct plab_workers *workers, const struct plab_algo *algo,
+                             const struct plab_seed_view *view, struct plab_tuning *tuning) {
+    struct plab_pages_report memory = {0};
+    struct plab_pin_slot slots[PLAB_PIN_MAX_THREADS];
+    const struct plab_tune_config config = {
+        .setup = &workers->tune,
+        .algo = algo,
+        .kernels = &workers->kernels,
+        .slots = slots,
+        .threads = workers->threads,
+        .pages = workers->pages,
+        .seed = view,
+        .memory = &memory,
+        .lanes = workers->lanes,
+        .cancel = &workers->cancel_build,
+        .progress = workers->progress,
+        .progress_cookie = workers->progress_cookie,
+    };
+    for (unsigned i = 0; i < workers->threads; i++) {
+        slots[i] = workers->workers[i].slot;
+    }
+    plab_seedstore_pages(workers->store, &memory);
+    return plab_tune_run(tuning, &config);
+}
+
 static void publish_pending(struct plab_workers *workers) {
     struct plab_snapshot *snapshot = workers->pending;
     workers->pending = NULL;
-    snapshot->view = workers->ready_view;
+    plab_workers_equip(workers, snapshot);
     plab_workers_set_current(workers, snapshot);
 }
 
 static void build_succeeded(struct plab_workers *workers, const struct plab_seed_view *view,
-                            uint64_t start_ns) {
+                            double build_s) {
     workers->ready = true;
     workers->ready_key = workers->building_key;
     workers->ready_view = *view;
     workers->seed_builds++;
     workers->caches_ahead += view->cache_ready;
-    workers->last_build_s = (double)(plab_clock_ns() - start_ns) / 1e9;
+    workers->last_build_s = build_s;
     if (workers->pending != NULL &&
         plab_seed_key_fits(&workers->ready_key, &workers->pending->job)) {
         publish_pending(workers);
@@ -116,6 +143,7 @@ static void serve_pending(struct plab_workers *workers) {
     const struct plab_algo *algo = job->algo;
     struct plab_seed_key key = {.rx = algo->rx};
     struct plab_seed_view view;
+    struct plab_tuning tuning;
     struct plab_error err = {""};
     memcpy(key.seed, job->seed, sizeof key.seed);
     begin_build(workers, &key);
@@ -124,11 +152,20 @@ static void serve_pending(struct plab_workers *workers) {
 
     uint64_t start_ns = plab_clock_ns();
     enum plab_status status = build(workers, algo, key.seed, &view, &err);
+    double build_s = (double)(plab_clock_ns() - start_ns) / 1e9;
+    bool tunes = status == PLAB_OK && workers->tuned_algo != algo;
+    if (tunes) {
+        status = tune(workers, algo, &view, &tuning);
+    }
 
     plab_workers_lock(workers);
     workers->building = false;
+    if (status == PLAB_OK && tunes) {
+        workers->tuned_algo = algo;
+        workers->tuning = tuning;
+    }
     if (status == PLAB_OK) {
-        build_succeeded(workers, &view, start_ns);
+        build_succeeded(workers, &view, build_s);
     } else {
         build_failed(workers, status, &err);
     }

@@ -35,7 +35,7 @@ enum plab_rx_mode {
 const char *plab_rx_mode_name(enum plab_rx_mode mode);
 
 /* Progress of a build, called from the building thread about ten times a second and at the end.
- * `stage` is "cache" or "dataset", `done` runs from 0 to 1. */
+ * `stage` is a static string, "cache" or "dataset"; `done` runs from 0 to 1. */
 typedef void plab_seed_progress_fn(void *cookie, const char *stage, double done, double elapsed_s);
 
 struct plab_seedstore_config {

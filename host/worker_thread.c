@@ -70,10 +70,11 @@ static void drop_hasher(struct plab_worker *worker) {
 }
 
 static enum plab_status make_hasher(struct plab_worker *worker, const struct plab_algo *algo,
-                                    unsigned lanes, struct plab_error *err) {
+                                    const struct plab_tune_choice *choice, struct plab_error *err) {
     struct plab_pages pages;
+    struct plab_kernels kernels = worker->owner->kernels;
     drop_hasher(worker);
-    enum plab_status status = plab_pages_map(&pages, lanes * algo->scratchpad_bytes,
+    enum plab_status status = plab_pages_map(&pages, choice->lanes * algo->scratchpad_bytes,
                                              worker->owner->pages, worker->slot.numa_node, err);
     if (status != PLAB_OK) {
         return status;
@@ -81,35 +82,21 @@ static enum plab_status make_hasher(struct plab_worker *worker, const struct pla
     plab_workers_lock(worker->owner);
     worker->scratchpad = pages;
     plab_workers_unlock(worker->owner);
-    status = plab_hasher_create(&worker->hasher, algo, &worker->owner->kernels, lanes, pages.addr);
+    plab_tune_apply(choice, &kernels);
+    status = plab_hasher_create(&worker->hasher, algo, &kernels, choice->lanes, pages.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "no memory for a hasher of %s", algo->name);
     }
     worker->algo = algo;
-    worker->lanes = lanes;
+    worker->choice = *choice;
     return PLAB_OK;
-}
-
-/* How many hashes at a time: what was asked for, as far as the algorithm goes along, or what suits
- * the dataset that there is. */
-static unsigned choose_lanes(const struct plab_worker *worker,
-                             const struct plab_snapshot *snapshot) {
-    const struct plab_algo *algo = snapshot->job.algo;
-    const unsigned most = plab_hasher_lanes_max(algo), asked = worker->owner->lanes;
-    if (asked > 0) {
-        return asked < most ? asked : most;
-    }
-    bool whole =
-        algo->rx != NULL && snapshot->view.dataset_items >= plab_rx_dataset_items(algo->rx);
-    return plab_hasher_lanes_default(algo, &worker->owner->kernels, whole);
 }
 
 static enum plab_status prepare(struct plab_worker *worker, const struct plab_snapshot *snapshot,
                                 struct plab_error *err) {
     const struct plab_job *job = &snapshot->job;
-    const unsigned lanes = choose_lanes(worker, snapshot);
-    if (worker->algo != job->algo || worker->lanes != lanes) {
-        enum plab_status status = make_hasher(worker, job->algo, lanes, err);
+    if (worker->algo != job->algo || !plab_tune_same(&worker->choice, &snapshot->choice)) {
+        enum plab_status status = make_hasher(worker, job->algo, &snapshot->choice, err);
         if (status != PLAB_OK) {
             return status;
         }
@@ -230,7 +217,7 @@ static void hash_job(struct plab_worker *worker, struct plab_snapshot *snapshot)
     if (job->nicehash) {
         source.first |= plab_load32_le(job->blob + job->algo->nonce_offset) & UINT32_C(0xFF000000);
     }
-    plab_nonce_stream_init(stream, job->algo, worker->hasher, worker->lanes, job->blob,
+    plab_nonce_stream_init(stream, job->algo, worker->hasher, worker->choice.lanes, job->blob,
                            job->blob_len);
     while ((count = plab_nonce_stream_next(stream, take_nonces, &source, found)) > 0) {
         /* Relaxed: a counter that only this thread writes and others read for statistics. */

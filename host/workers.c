@@ -58,6 +58,20 @@ void plab_workers_set_current(struct plab_workers *workers, struct plab_snapshot
     pthread_cond_broadcast(&workers->wake);
 }
 
+void plab_workers_equip(struct plab_workers *workers, struct plab_snapshot *snapshot) {
+    const struct plab_algo *algo = snapshot->job.algo;
+    bool whole = false;
+    if (algo->needs_seed) {
+        snapshot->view = workers->ready_view;
+        whole = workers->ready_view.dataset_items >= plab_rx_dataset_items(algo->rx);
+    }
+    if (whole && workers->tuned_algo == algo) {
+        snapshot->choice = workers->tuning.choice;
+    } else {
+        plab_tune_default(&snapshot->choice, algo, &workers->kernels, whole, workers->lanes);
+    }
+}
+
 /* Ends the current and the pending job. */
 static void forget_jobs(struct plab_workers *workers) {
     plab_snapshot_release(workers->pending);
@@ -161,9 +175,7 @@ static void start_job(struct plab_workers *workers, struct plab_snapshot *snapsh
     if (workers->building && !plab_seed_key_is_next(&workers->building_key, &snapshot->job)) {
         cancel_build(workers); /* nobody waits for it any more */
     }
-    if (snapshot->job.algo->needs_seed) {
-        snapshot->view = workers->ready_view;
-    }
+    plab_workers_equip(workers, snapshot);
     plab_workers_set_current(workers, snapshot);
 }
 
@@ -250,6 +262,8 @@ void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_
         stats->rx_mode = plab_seedstore_mode(workers->store);
         plab_seedstore_dataset(workers->store, &stats->dataset);
     }
+    stats->tuned = workers->tuned_algo != NULL;
+    stats->tuning = workers->tuning;
     plab_workers_unlock(workers->self);
 }
 
@@ -294,6 +308,7 @@ static struct plab_workers *workers_new(const struct plab_workers_config *config
         .dataset_mem_bytes = config->dataset_mem_bytes,
         .numa = config->numa,
         .lanes = config->lanes,
+        .tune = config->tune,
         .duty_percent = config->duty_percent,
         .notify = config->notify,
         .notify_cookie = config->notify_cookie,

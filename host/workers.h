@@ -4,7 +4,7 @@
  * snapshot.
  *
  * The owner publishes a job; workers see the new generation after at most one group of hashes
- * (plab_hasher_lanes_default()) and take disjoint parts of the nonce space. A value below the
+ * (host/tune.h) and take disjoint parts of the nonce space. A value below the
  * target becomes a share in a bounded queue; `notify` tells the owner (from a worker's thread: it
  * may only wake a loop), who drains the queue until it is empty. Nothing is allocated between job
  * and share. A job with a new RandomX seed makes the workers wait while a builder thread rebuilds
@@ -16,6 +16,7 @@
 #include "host/pages.h"
 #include "host/pinplan.h"
 #include "host/seedstore.h"
+#include "host/tune.h"
 #include "pow/algo.h"
 #include "pow/kernel.h"
 
@@ -65,11 +66,13 @@ struct plab_workers_config {
     uint64_t dataset_mem_bytes; /* of PLAB_RX_GRADED, see host/seedstore.h */
     enum plab_numa_policy numa;
     unsigned lanes;               /* hashes that a thread has under way at a time; 0: what suits */
+    struct plab_tune_setup tune;  /* RandomX over a whole dataset: after the first one is built;
+                                     what it points to is borrowed as long as the workers live */
     unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
     void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread, also from
                                      within a call of this interface; may be NULL */
     void *notify_cookie;
-    plab_seed_progress_fn *progress; /* from the builder's thread; may be NULL */
+    plab_seed_progress_fn *progress; /* from the builder's thread, "tuning" included; may be NULL */
     void *progress_cookie;
 };
 
@@ -117,6 +120,8 @@ struct plab_workers_stats {
     double last_build_s;       /* how long the workers waited for the last seed's cache, dataset */
     enum plab_rx_mode rx_mode; /* obtained; PLAB_RX_AUTO before the first RandomX job */
     struct plab_dataset_report dataset; /* empty before the first RandomX job */
+    bool tuned;                         /* `tuning` is there: a RandomX seed was built */
+    struct plab_tuning tuning;          /* of the algorithm whose seed was built last */
 };
 void plab_workers_stats(const struct plab_workers *workers, struct plab_workers_stats *stats);
 

@@ -28,6 +28,7 @@ struct plab_nonce_space {
 struct plab_snapshot {
     struct plab_job job;
     struct plab_seed_view view;      /* RandomX; set before it becomes current */
+    struct plab_tune_choice choice;  /* set before it becomes current */
     struct plab_nonce_space *nonces; /* one reference */
     atomic_uint refs;
     unsigned finished; /* workers that found the nonce space used up; under the lock */
@@ -39,10 +40,10 @@ struct plab_worker {
     unsigned index;
     struct plab_pin_slot slot;
     pthread_t thread;
-    uint64_t generation;          /* that its job was taken with */
-    uint64_t window_ns;           /* start of the current duty window */
-    const struct plab_algo *algo; /* that `hasher` was made for */
-    unsigned lanes;               /* of `hasher` */
+    uint64_t generation;            /* that its job was taken with */
+    uint64_t window_ns;             /* start of the current duty window */
+    const struct plab_algo *algo;   /* that `hasher` was made for */
+    struct plab_tune_choice choice; /* that `hasher` was made with */
     struct plab_hasher *hasher;
     struct plab_nonce_stream stream;
     struct plab_pages scratchpad; /* written under the lock, for reports */
@@ -69,6 +70,7 @@ struct plab_workers {
 
     unsigned threads;
     unsigned lanes; /* 0: what suits the dataset */
+    struct plab_tune_setup tune;
     struct plab_worker *workers;
     unsigned workers_started; /* threads that must be joined */
     pthread_t builder;
@@ -98,6 +100,8 @@ struct plab_workers {
     bool ready; /* `ready_view` is that of `ready_key` */
     struct plab_seed_key ready_key;
     struct plab_seed_view ready_view;
+    const struct plab_algo *tuned_algo; /* that `tuning` is for; NULL: none yet */
+    struct plab_tuning tuning;
     uint64_t seed_builds, caches_ahead, ahead_builds;
     double last_build_s;
 };
@@ -109,6 +113,9 @@ void plab_workers_unlock(struct plab_workers *workers);
 /* All of these need the lock. */
 
 void plab_workers_set_state(struct plab_workers *workers, enum plab_workers_state state);
+
+/* Gives a job that needs a seed the one that is ready, and how it is to be hashed. */
+void plab_workers_equip(struct plab_workers *workers, struct plab_snapshot *snapshot);
 
 /* Makes `snapshot` (one reference is taken over; NULL for none) the job of all workers. */
 void plab_workers_set_current(struct plab_workers *workers, struct plab_snapshot *snapshot);

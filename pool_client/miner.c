@@ -54,12 +54,13 @@ struct miner {
     struct plab_job held; /* waits for its turn to change the seed, if any */
     struct plab_bucket seeds;
     struct taken_job taken[JOBS_KEPT];
+    struct plab_tune_choice told_choice;
     uint64_t told_ahead; /* caches built ahead, when the log last spoke of a build */
 
     enum plab_status status;
     enum plab_workers_state state;
-    atomic_uint progress_permille; /* these are written by the builder's thread */
-    atomic_bool progress_dataset;
+    atomic_uint progress_permille;        /* these are written by the builder's thread */
+    _Atomic(const char *) progress_stage; /* a static string */
     _Atomic double progress_s;
     atomic_bool progress_news;
     bool stats_failed;
@@ -324,8 +325,7 @@ static void on_progress(void *cookie, const char *stage, double done, double ela
     /* Relaxed: numbers for a line of text. */
     atomic_store_explicit(&miner->progress_s, elapsed_s, memory_order_relaxed);
     atomic_store_explicit(&miner->progress_permille, (unsigned)(done * 1000), memory_order_relaxed);
-    atomic_store_explicit(&miner->progress_dataset, strcmp(stage, "dataset") == 0,
-                          memory_order_relaxed);
+    atomic_store_explicit(&miner->progress_stage, stage, memory_order_relaxed);
     if (!atomic_exchange_explicit(&miner->progress_news, true, memory_order_relaxed)) {
         uv_async_send(&miner->wake);
     }
@@ -336,10 +336,18 @@ static void tell_progress(struct miner *miner) {
     if (!atomic_exchange_explicit(&miner->progress_news, false, memory_order_relaxed)) {
         return;
     }
-    bool dataset = atomic_load_explicit(&miner->progress_dataset, memory_order_relaxed);
+    const char *stage = atomic_load_explicit(&miner->progress_stage, memory_order_relaxed);
     unsigned permille = atomic_load_explicit(&miner->progress_permille, memory_order_relaxed);
-    config->progress(config->progress_cookie, dataset ? "dataset" : "cache", permille / 1e3,
+    config->progress(config->progress_cookie, stage, permille / 1e3,
                      atomic_load_explicit(&miner->progress_s, memory_order_relaxed));
+}
+
+static void tell_tuning(struct miner *miner, const struct plab_tuning *tuning) {
+    char text[PLAB_TUNING_TEXT];
+    if (!plab_tune_same(&miner->told_choice, &tuning->choice)) {
+        plab_log_info(miner->log, "%s", plab_tuning_describe(tuning, text, sizeof text));
+    }
+    miner->told_choice = tuning->choice;
 }
 
 static void note_state(struct miner *miner, enum plab_workers_state state) {
@@ -360,6 +368,7 @@ static void note_state(struct miner *miner, enum plab_workers_state state) {
                                                         : "cache (light mode)",
                       stats.last_build_s, ahead ? ", its cache was built ahead" : "");
         miner->told_ahead = stats.caches_ahead;
+        tell_tuning(miner, &stats.tuning);
     }
     if (state == PLAB_WORKERS_BUILDING && miner->state != PLAB_WORKERS_BUILDING) {
         plab_log_info(miner->log, "new RandomX seed: the workers wait for what is built from it");
@@ -599,6 +608,7 @@ enum plab_status plab_miner_run(const struct plab_miner_config *config,
                                 struct plab_miner_result *result, struct plab_error *err) {
     struct miner miner = {
         .config = config,
+        .progress_stage = "cache",
         .log = config->client.log,
         .result = result,
         .err = err,

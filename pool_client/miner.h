@@ -17,8 +17,8 @@
 
 struct plab_miner_config {
     struct plab_client_config client;   /* its log is used for the miner's lines too */
-    struct plab_workers_config workers; /* plan, kernels, pages, rx_mode, duty_percent; the
-                                           callbacks are set by the miner */
+    struct plab_workers_config workers; /* plan, kernels, pages, rx_mode, lanes, tune, duty_percent;
+                                           the callbacks are set by the miner */
     const struct plab_algo *algo;       /* for jobs that don't name one */
     uint64_t duration_ms;               /* the run ends after that; not 0 */
     uint64_t shares;                    /* ends the run when that many were accepted; 0: doesn't */

@@ -3,6 +3,8 @@
 passed=0
 failed=0
 work=$(mktemp -d)
+# What is measured here is for nobody else, and the other way round.
+export XDG_CACHE_HOME="$work/cache"
 cleanup() {
     # shellcheck disable=SC2046 # process ids
     kill -9 $(jobs -p) 2>/dev/null

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016 # inner shells expand their own words
 set -u
 work=$(mktemp -d)
+export XDG_CACHE_HOME="$work/cache" # what is measured here is for nobody else
 running=
 cleanup() {
     [ -z "$running" ] || kill "$running" 2>/dev/null
