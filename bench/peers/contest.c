@@ -108,12 +108,24 @@ enum plab_status plab_contest_build_caches(const struct plab_contest *contest,
     return status != PLAB_OK ? status : verify_cache(&c, PLAB_PEERS_PAIRS_MAX, err);
 }
 
-enum plab_status plab_contest_cache(const struct plab_contest *contest, struct plab_peers_row *row,
-                                    struct plab_error *err) {
+enum plab_status plab_contest_cache(const struct plab_contest *contest, bool portable,
+                                    struct plab_peers_row *row, struct plab_error *err) {
     struct plab_contest c = *contest;
-    begin_row(row, "cache (Argon2d)", "1/s", 1, 1);
-    enum plab_status status = plab_contest_build_caches(contest, err); /* touches the pages */
-    return status != PLAB_OK ? status : take_pairs(contest, row, turn_cache, verify_cache, &c, err);
+    enum plab_status status = PLAB_OK;
+    begin_row(row, portable ? "cache, peer's portable Argon2d" : "cache", "1/s", 1, 1);
+    if (portable) {
+        status = plab_theirs_set_argon2(c.theirs, false, err);
+    }
+    if (status == PLAB_OK) {
+        status = plab_contest_build_caches(contest, err); /* touches the pages */
+    }
+    if (status == PLAB_OK) {
+        status = take_pairs(contest, row, turn_cache, verify_cache, &c, err);
+    }
+    if (status == PLAB_OK && portable) {
+        status = plab_theirs_set_argon2(c.theirs, true, err);
+    }
+    return status;
 }
 
 /* ---- dataset ---- */

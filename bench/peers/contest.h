@@ -45,9 +45,10 @@ PLAB_NODISCARD enum plab_status plab_contest_build_caches(const struct plab_cont
                                                           struct plab_error *err);
 
 /* Argon2 and what follows it, one thread, another key for each pair; the last one is that of every
- * later row. PLAB_E_MISMATCH when the caches differ. */
+ * later row. With `portable` the peer uses its portable Argon2d, for this row only. PLAB_E_MISMATCH
+ * when the caches differ. */
 PLAB_NODISCARD enum plab_status plab_contest_cache(const struct plab_contest *contest,
-                                                   struct plab_peers_row *row,
+                                                   bool portable, struct plab_peers_row *row,
                                                    struct plab_error *err);
 
 /* Items of the dataset, all threads; each pair takes the next `window_items` ones, no more than

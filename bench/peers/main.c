@@ -77,7 +77,7 @@ static bool json_on_stdout(const struct bench *b) {
 
 static void print_head(const struct bench *b) {
     if (!json_on_stdout(b)) {
-        printf("%-28s %7s %12s %12s   %s\n", "", "threads", "powlab", b->options.peer,
+        printf("%-30s %7s %12s %12s   %s\n", "", "threads", "powlab", b->options.peer,
                "ratio: median (min .. max of pairs)");
     }
 }
@@ -98,7 +98,7 @@ static void print_row(const struct bench *b, const struct plab_peers_row *row) {
             snprintf(rates[side], sizeof rates[side], "%.1f %s", rate, row->unit);
         }
     }
-    printf("%-28s %7u %12s %12s   %5.2f (%.2f .. %.2f of %zu)\n", row->name, row->threads,
+    printf("%-30s %7u %12s %12s   %5.2f (%.2f .. %.2f of %zu)\n", row->name, row->threads,
            rates[PLAB_SIDE_OURS], rates[PLAB_SIDE_THEIRS], row->ratio.median, row->ratio.min,
            row->ratio.max, row->pairs);
     fflush(stdout);
@@ -212,12 +212,23 @@ static enum plab_status hashes_of(struct bench *b, const struct plab_algo *algo,
     return status;
 }
 
+static enum plab_status caches(struct bench *b, struct plab_error *err) {
+    if (!wanted(b, "cache")) {
+        return plab_contest_build_caches(&b->contest, err);
+    }
+    enum plab_status status = PLAB_OK;
+    if (plab_theirs_have_argon2(b->contest.theirs)) {
+        status = finish_row(b, plab_contest_cache(&b->contest, true, next_row(b), err));
+    }
+    return status != PLAB_OK
+               ? status
+               : finish_row(b, plab_contest_cache(&b->contest, false, next_row(b), err));
+}
+
 static enum plab_status cache_and_dataset(struct bench *b, uint64_t window_items,
                                           struct plab_error *err) {
     uint64_t done = 0;
-    enum plab_status status = wanted(b, "cache")
-                                  ? finish_row(b, plab_contest_cache(&b->contest, next_row(b), err))
-                                  : plab_contest_build_caches(&b->contest, err);
+    enum plab_status status = caches(b, err);
     if (status == PLAB_OK && wanted(b, "dataset")) {
         status = finish_row(b, plab_contest_dataset(&b->contest, window_items, next_row(b), err));
         done = window_items * b->contest.pairs;

@@ -68,13 +68,27 @@ static uint8_t *first_pointer(const void *structure) {
     return memory;
 }
 
-static void open_cache(struct plab_theirs *theirs) {
-    theirs->cache = randomx_alloc_cache(with(theirs->flags, RANDOMX_FLAG_LARGE_PAGES));
+static void open_cache(struct plab_theirs *theirs, bool fastest) {
+    randomx_flags flags =
+        fastest ? theirs->flags : (randomx_flags)((int)theirs->flags & ~RANDOMX_FLAG_ARGON2);
+    theirs->cache = randomx_alloc_cache(with(flags, RANDOMX_FLAG_LARGE_PAGES));
     if (theirs->cache == NULL) {
         theirs->hugetlb = false;
-        theirs->cache = randomx_alloc_cache(theirs->flags);
+        theirs->cache = randomx_alloc_cache(flags);
     }
-    theirs->asked_bytes += plab_rx_cache_bytes(&plab_rx_params_0);
+}
+
+bool plab_theirs_have_argon2(const struct plab_theirs *theirs) {
+    return ((int)theirs->flags & RANDOMX_FLAG_ARGON2) != 0;
+}
+
+enum plab_status plab_theirs_set_argon2(struct plab_theirs *theirs, bool fastest,
+                                        struct plab_error *err) {
+    randomx_release_cache(theirs->cache);
+    open_cache(theirs, fastest);
+    return theirs->cache != NULL
+               ? PLAB_OK
+               : plab_fail(err, PLAB_E_NOMEM, "not enough memory for librandomx's cache");
 }
 
 static void open_dataset(struct plab_theirs *theirs, bool complete) {
@@ -102,7 +116,8 @@ enum plab_status plab_theirs_create(struct plab_theirs **out, unsigned threads, 
         plab_theirs_destroy(out);
         return plab_fail(err, PLAB_E_UNSUPPORTED, "librandomx has no compiler for this processor");
     }
-    open_cache(theirs);
+    open_cache(theirs, true);
+    theirs->asked_bytes = plab_rx_cache_bytes(&plab_rx_params_0);
     open_dataset(theirs, complete);
     if (theirs->vms == NULL || theirs->cache == NULL || theirs->dataset == NULL) {
         plab_theirs_destroy(out);

@@ -23,6 +23,14 @@ PLAB_NODISCARD enum plab_status plab_theirs_create(struct plab_theirs **out, uns
                                                    bool complete, struct plab_error *err);
 void plab_theirs_destroy(struct plab_theirs **theirs);
 
+/* True if the library has a faster Argon2d than its portable one for this processor. */
+bool plab_theirs_have_argon2(const struct plab_theirs *theirs);
+
+/* Allocates the cache anew, to be built by the library's fastest Argon2d (as it is from the start)
+ * or by its portable one. PLAB_E_NOMEM leaves it without a cache. */
+PLAB_NODISCARD enum plab_status plab_theirs_set_argon2(struct plab_theirs *theirs, bool fastest,
+                                                       struct plab_error *err);
+
 /* Builds the cache for a key, with the calling thread. */
 void plab_theirs_build_cache(struct plab_theirs *theirs, const uint8_t *key, size_t key_len);
 

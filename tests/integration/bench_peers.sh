@@ -23,7 +23,7 @@ refuses_options() {
 }
 
 check "bench-peers: both sides agree" agrees
-for row in "cache" "dataset" "rx/0 light, one at a time" "rx/0 light, batches of 8"; do
+for row in "cache" "cache, peer's portable Argon2d" "dataset" "rx/0 light, one at a time" "rx/0 light, batches of 8"; do
     check "bench-peers: row $row" has_row "$row"
 done
 check "bench-peers: bad option" refuses_options
