@@ -32,7 +32,7 @@ unsigned plab_hasher_lanes_default(const struct plab_algo *algo, const struct pl
         return 1;
     }
     if (!whole_dataset) {
-        return PLAB_RX_LANES_MAX;
+        return PLAB_RX_LANES_LOCKSTEP;
     }
     return algo->rx->v2 ? 1 : 2; /* v2 looks two items ahead by itself */
 }

@@ -3,8 +3,9 @@
  * Lists of dataset items by vectors. The including file defines LANES, GROUP_MIN, start_group() and
  * end_group(), and is compiled for its instruction set.
  *
- * Three forms of code: wide blocks for most of a list, a single group for what is left over if that
- * is GROUP_MIN items or more, and scalar items for less. Short lists, of light mode, have no block.
+ * Three forms of code: wide blocks for most of a long list; groups for what is left over and for
+ * short lists, of lockstep hashing, all of which go through a round together; and scalar items for
+ * less than GROUP_MIN that are left then.
  */
 #include <string.h>
 
@@ -18,17 +19,23 @@ enum { SCALAR, WIDE, GROUP };
 #define WIDE_SCALARS 2
 #define WIDE_ITEMS (LANES + WIDE_SCALARS)
 
+/* Groups of a part at most, and whether there is code for them. */
+#define GROUPS_MAX 4
+#define HAS_GROUPS (GROUP_MIN < WIDE_ITEMS)
+
 /* How a part of a list is cut up; in this order. */
 struct cut {
-    size_t blocks; /* wide ones */
-    size_t group;  /* items in the group, which may have lanes to spare; 0: there is none */
+    size_t blocks;  /* wide ones */
+    size_t grouped; /* items in groups, of which the last may have lanes to spare */
     size_t scalars;
 };
 
 static struct cut cut_list(size_t count) {
-    size_t rest = count % WIDE_ITEMS;
-    size_t group = rest < GROUP_MIN ? 0 : rest < LANES ? rest : LANES;
-    return (struct cut){count / WIDE_ITEMS, group, rest - group};
+    bool is_short = HAS_GROUPS && count <= GROUPS_MAX * LANES && count % WIDE_ITEMS != 0;
+    size_t blocks = is_short ? 0 : count / WIDE_ITEMS;
+    size_t rest = count - blocks * WIDE_ITEMS, odd = rest % LANES;
+    size_t grouped = !HAS_GROUPS ? 0 : odd < GROUP_MIN ? rest - odd : rest;
+    return (struct cut){blocks, grouped, rest - grouped};
 }
 
 /* Wide blocks before the first round, and after the last. */
@@ -50,29 +57,44 @@ static void end_blocks(uint64_t *state, size_t blocks) {
     }
 }
 
-/* A group that has a place of its own, since what is behind its items is not ours. */
-struct group {
-    PLAB_ALIGNED(64) uint64_t state[LANES * PLAB_RX_ITEM_WORDS];
-    const uint64_t *lines[LANES];
+/* Groups have a place of their own, since what is behind a list's items is not ours. */
+struct groups {
+    PLAB_ALIGNED(64) uint64_t state[GROUPS_MAX * LANES * PLAB_RX_ITEM_WORDS];
+    const uint64_t *lines[GROUPS_MAX * LANES];
 };
 
-static void start_partial_group(const struct plab_rx_cache *cache, const uint64_t *numbers,
-                                size_t count, struct group *group) {
-    uint64_t padded[LANES];
-    for (size_t i = 0; i < LANES; i++) {
-        padded[i] = numbers[i < count ? i : 0];
+static size_t group_count(const struct cut *cut) {
+    return (cut->grouped + LANES - 1) / LANES;
+}
+
+static void start_groups(const struct plab_rx_cache *cache, const uint64_t *numbers,
+                         const struct cut *cut, struct groups *groups) {
+    for (size_t i = 0; i < group_count(cut); i++) {
+        uint64_t padded[LANES];
+        for (size_t lane = 0; lane < LANES; lane++) {
+            size_t at = i * LANES + lane;
+            padded[lane] = numbers[at < cut->grouped ? at : 0];
+        }
+        start_group(cache, padded, groups->state + i * LANES * PLAB_RX_ITEM_WORDS,
+                    groups->lines + i * LANES);
     }
-    start_group(cache, padded, group->state, group->lines);
+}
+
+static void end_groups(struct groups *groups, const struct cut *cut, uint64_t *state) {
+    for (size_t i = 0; i < group_count(cut); i++) {
+        end_group(groups->state + i * LANES * PLAB_RX_ITEM_WORDS);
+    }
+    memcpy(state, groups->state, cut->grouped * PLAB_RX_ITEM_BYTES);
 }
 
 static void run_rounds(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,
-                       uint64_t *state, const uint64_t **lines, struct group *group) {
-    size_t scalar = cut->blocks * WIDE_ITEMS + cut->group;
+                       uint64_t *state, const uint64_t **lines, struct groups *groups) {
+    size_t scalar = cut->blocks * WIDE_ITEMS + cut->grouped;
     if (cut->blocks > 0) {
         rx_items_run(cache, WIDE, program, state, lines, cut->blocks);
     }
-    if (cut->group > 0) {
-        rx_items_run(cache, GROUP, program, group->state, group->lines, 1);
+    if (cut->grouped > 0) {
+        rx_items_run(cache, GROUP, program, groups->state, groups->lines, group_count(cut));
     }
     if (cut->scalars > 0) {
         rx_items_run(cache, SCALAR, program, state + scalar * PLAB_RX_ITEM_WORDS, lines + scalar,
@@ -84,27 +106,22 @@ static void run_rounds(const struct plab_rx_cache *cache, const struct cut *cut,
 static void compute_part(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          size_t ahead, uint64_t *state) {
     const uint64_t *lines[RX_ITEMS_BATCH];
-    struct group group;
+    struct groups groups;
     struct cut cut = cut_list(count);
-    size_t first = cut.blocks * WIDE_ITEMS, scalar = first + cut.group;
+    size_t first = cut.blocks * WIDE_ITEMS, scalar = first + cut.grouped;
     uint32_t programs = cache->params->cache_accesses;
 
     start_blocks(cache, numbers, cut.blocks, state, lines);
-    if (cut.group > 0) {
-        start_partial_group(cache, numbers + first, cut.group, &group);
-    }
+    start_groups(cache, numbers + first, &cut, &groups);
     rx_items_start(cache, numbers + scalar, cut.scalars, state + scalar * PLAB_RX_ITEM_WORDS,
                    lines + scalar);
     for (uint32_t i = 0; i < programs; i++) {
         size_t from = count + ahead * i / programs, to = count + ahead * (i + 1) / programs;
         rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
-        run_rounds(cache, &cut, i, state, lines, &group);
+        run_rounds(cache, &cut, i, state, lines, &groups);
     }
     end_blocks(state, cut.blocks);
-    if (cut.group > 0) {
-        end_group(group.state);
-        memcpy(state + first * PLAB_RX_ITEM_WORDS, group.state, cut.group * PLAB_RX_ITEM_BYTES);
-    }
+    end_groups(&groups, &cut, state + first * PLAB_RX_ITEM_WORDS);
 }
 
 static void items_vector(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
@@ -130,7 +147,7 @@ static plab_rx_items_fn *make(const struct rx_items_vector *vector,
         [WIDE] = {vector, WIDE_SCALARS, true},
         [GROUP] = {vector, 0, true},
     };
-    bool done = plab_rx_items_compile(program, programs, shapes,
-                                      GROUP_MIN < WIDE_ITEMS ? GROUP + 1 : GROUP, code);
+    bool done =
+        plab_rx_items_compile(program, programs, shapes, HAS_GROUPS ? GROUP + 1 : GROUP, code);
     return done ? items_vector : NULL;
 }

@@ -120,9 +120,7 @@ static unsigned lanes_for(const struct plab_ours *ours, const struct plab_algo *
     unsigned most = plab_hasher_lanes_max(algo), lanes = asked;
     if (ours->style == PLAB_PEERS_SINGLE) {
         lanes = 1;
-    } else if (ours->style == PLAB_PEERS_BATCHES) {
-        lanes = PLAB_PEERS_BATCH;
-    } else if (asked == 0) {
+    } else if (asked == 0 || ours->style == PLAB_PEERS_BATCHES) {
         lanes = plab_hasher_lanes_default(algo, &ours->kernels, whole_dataset);
     }
     most = most < PLAB_PEERS_BATCH ? most : PLAB_PEERS_BATCH;
