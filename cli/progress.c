@@ -81,13 +81,11 @@ void plab_progress_seed(void *cookie, const char *stage, double done, double ela
     struct plab_progress *progress = cookie;
     bool begins = strcmp(progress->stage, stage) != 0;
     snprintf(progress->stage, sizeof progress->stage, "%s", done < 1 ? stage : "");
-    bool tuning = strcmp(stage, "tuning") == 0;
     if (progress->terminal) {
         char label[40];
-        snprintf(label, sizeof label, "%s%s", tuning ? "" : "building the ", stage);
+        bool built = strcmp(stage, "tuning") != 0;
+        snprintf(label, sizeof label, "%s%s", built ? "building the " : "", stage);
         plab_progress_draw(progress, label, done, elapsed_s, "");
-    } else if (tuning && begins) {
-        plab_log_info(&progress->cli->log, "measuring how this machine hashes best");
     } else if (strcmp(stage, "dataset") != 0) {
         return; /* a second or less */
     } else if (done >= 1) {

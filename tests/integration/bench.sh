@@ -23,6 +23,12 @@ known() {
     sed -n "s,^$1 $2 0x,,p" tests/vectors/bench_sums.txt
 }
 
+# Light mode has nothing to tune: the lanes that were asked for, and no file.
+keeps_lanes() {
+    measures "$(known rx/0 8)" -a rx/0 --hashes 8 "$@" --lanes 3 && [ "$(field lanes)" = 3 ] &&
+        [ "$(field source)" = default ] && [ ! -e "$XDG_CACHE_HOME" ]
+}
+
 plan_is_quick() {
     start=$(date +%s%N)
     "$POWLAB" bench --dry-run >"$work/out" || return 1
@@ -75,6 +81,8 @@ for threads in 1 2; do
     check "rx/0 with $threads threads" measures "$(known rx/0 8)" -a rx/0 -t $threads --hashes 8
 done
 check "rx/2 sums commitments" measures "$(known rx/2 8)" -a rx/2 --hashes 8
+check "three hashes a thread" keeps_lanes
+check "three hashes a thread, not tuned" keeps_lanes --no-tune
 check "rx/yada has its nonce elsewhere" measures "$(known rx/yada 4)" -a rx/yada --hashes 4
 check "rx/0 without CPU features" measures "$(known rx/0 4)" -a rx/0 --hashes 4 --cpu-mask none
 check "cn/r without huge pages or pinning" measures "$(known cn/r 8)" -a cn/r --hashes 8 \

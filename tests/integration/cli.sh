@@ -34,6 +34,8 @@ check "nearest option" refuses 2 "did you mean --input" hash --inptu 00
 check "two modes at once" refuses 2 "exclude each other" hash --input 00 --seed 00 --dataset-mem 1MiB \
     --randomx-mode fast
 check "no size" refuses 2 "2GiB" bench --dataset-mem 1GB
+check "too many lanes" refuses 2 "1..8" bench --lanes 9
+check "no lanes" refuses 2 "1..8" mine -o 127.0.0.1:3333 --lanes 0
 check "no input" refuses 2 "--input" hash -a rx/0
 check "wrong hex" refuses 2 "not hexadecimal" hash -a cn/0 --input 00zz
 check "odd hex" refuses 2 "odd" hash -a cn/0 --input 000
