@@ -181,6 +181,13 @@ TEST(tune_cache, newest_entry_of_a_key_is_found) {
     check_entry(&read, &entries[2]);
     CHECK(plab_tune_cache_find(place.file, "b", &read));
     check_entry(&read, &entries[1]);
+    char text[4 * PLAB_TUNE_LINE_LEN];
+    size_t len, lines = 0;
+    CHECK(plab_file_read(place.file, text, sizeof text, &len, NULL) == PLAB_OK);
+    for (size_t i = 0; i < len; i++) {
+        lines += text[i] == '\n';
+    }
+    CHECK_U64(lines, 2); /* the older "a" is gone */
     CHECK(!plab_tune_cache_find(place.file, "another processor", &read));
     check_entry(&read, &entries[1]);
     close_place(&place);
@@ -492,13 +499,15 @@ TEST(tune, benchmarks_have_the_same_hashes) {
     close_fixture(&f);
 }
 
+/* Until each of the two workers has hashed. */
 static void wait_for_hashes(struct plab_workers *workers, struct plab_workers_stats *stats) {
     uint64_t start_ns = plab_clock_ns();
     do {
         CHECK_MSG(plab_clock_ns() - start_ns < 120000 * MS, "no hashes");
         plab_clock_sleep_ns(MS);
-        plab_workers_stats(workers, stats);
-    } while (stats->hashes < 20);
+    } while (plab_workers_thread_hashes(workers, 0) == 0 ||
+             plab_workers_thread_hashes(workers, 1) == 0);
+    plab_workers_stats(workers, stats);
 }
 
 TEST(tune, workers_tune_at_the_first_seed) {
@@ -524,6 +533,39 @@ TEST(tune, workers_tune_at_the_first_seed) {
         CHECK(!machine_code || stats.tuning.source == PLAB_TUNING_MEASURED);
     }
     plab_workers_destroy(&workers);
+    close_fixture(&f);
+}
+
+/* A choice from the file that no default is, seen by the scratchpads that it needs. */
+TEST(tune, workers_hash_as_chosen) {
+    struct fixture f;
+    struct plab_workers *workers;
+    struct plab_workers_stats stats;
+    struct plab_ident ident;
+    struct plab_pages_report all = {0}, seed = {0};
+    struct plab_job job = {.algo = &mini_rx, .blob_len = 76, .target = 1};
+    if (open_fixture(&f, &mini_rx)) {
+        char key[PLAB_TUNE_KEY_LEN];
+        plab_ident_read(&ident);
+        plab_tune_key(key, &ident, &f.config);
+        struct plab_tune_entry entry = make_entry(key, 4);
+        snprintf(entry.loop_isa, sizeof entry.loop_isa, "x64");
+        CHECK(plab_tune_cache_store(f.place.file, &entry) == PLAB_OK);
+        const struct plab_workers_config config = {.plan = &f.plan,
+                                                   .kernels = &f.kernels,
+                                                   .pages = PLAB_PAGES_NEVER,
+                                                   .rx_mode = PLAB_RX_FAST,
+                                                   .tune = f.setup,
+                                                   .duty_percent = 100};
+        CHECK(plab_workers_create(&workers, &config, NULL) == PLAB_OK);
+        CHECK(plab_workers_publish(workers, &job, NULL) == PLAB_OK);
+        wait_for_hashes(workers, &stats);
+        CHECK(stats.tuning.source == PLAB_TUNING_CACHED);
+        plab_workers_pages(workers, &all);
+        plab_seedstore_pages(f.store, &seed);
+        CHECK_U64(all.asked_bytes - seed.asked_bytes, 2 * 4 * mini_rx.scratchpad_bytes);
+        plab_workers_destroy(&workers);
+    }
     close_fixture(&f);
 }
 
