@@ -315,9 +315,10 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     char name[sizeof row->name];
     snprintf(name, sizeof name, "%s %s%s", algo->name, fast ? "fast" : "light", styles[style]);
     begin_row(row, name, "H/s", threads, 0);
+    row->fast = fast;
 
     enum plab_status status =
-        plab_ours_open(contest->ours, algo, dataset, style, threads, contest->lanes, err);
+        plab_ours_open(contest->ours, algo, dataset, style, threads, &contest->tuning, err);
     if (status == PLAB_OK) {
         status = plab_theirs_open(contest->theirs, algo->has_commitment, fast, style, threads, err);
     }
@@ -326,7 +327,7 @@ enum plab_status plab_contest_hashes(const struct plab_contest *contest,
     }
     if (status == PLAB_OK) {
         row->work = (uint64_t)turn.count * threads;
-        row->lanes = plab_ours_lanes(contest->ours);
+        row->tuning = *plab_ours_tuning(contest->ours);
         note_pages(contest, row);
         status = take_pairs(contest, row, turn_hashes, verify_hashes, &turn, err);
     }

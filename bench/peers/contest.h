@@ -20,10 +20,10 @@ struct plab_contest {
     struct plab_ours *ours;
     struct plab_theirs *theirs;
     const struct plab_pin_plan *plan;
-    unsigned pairs; /* 1 .. PLAB_PEERS_PAIRS_MAX */
-    unsigned lanes; /* hashes that powlab interleaves in a thread of fast mode; 0: its default */
-    bool cpu_time;  /* count the time in which threads ran, not that of the clock */
-    double turn_seconds; /* roughly how long a turn of hashing takes the slower side */
+    unsigned pairs;                 /* 1 .. PLAB_PEERS_PAIRS_MAX */
+    struct plab_ours_tuning tuning; /* of fast mode */
+    bool cpu_time;                  /* count the time in which threads ran, not that of the clock */
+    double turn_seconds;            /* roughly how long a turn of hashing takes the slower side */
 };
 
 /* One line of the result. */
@@ -31,13 +31,14 @@ struct plab_peers_row {
     char name[40];
     const char *unit; /* of the rates, e.g. "H/s" */
     unsigned threads;
-    unsigned lanes; /* of powlab's hashers; 0 where there are none */
-    uint64_t work;  /* hashes or items of a turn */
-    size_t pairs;   /* taken */
+    bool fast;     /* fast mode: `tuning` is what the tuner found */
+    uint64_t work; /* hashes or items of a turn */
+    size_t pairs;  /* taken */
     double rates[PLAB_SIDE_COUNT][PLAB_PEERS_PAIRS_MAX]; /* per second, one a pair */
     double ratios[PLAB_PEERS_PAIRS_MAX];                 /* ours over theirs */
     struct plab_stats rate[PLAB_SIDE_COUNT], ratio;
     struct plab_pages_report pages[PLAB_SIDE_COUNT]; /* rows of hashes only */
+    struct plab_tuning tuning;                       /* the same */
 };
 
 /* Builds both caches for the key of all later rows, unmeasured. */

@@ -13,6 +13,7 @@
 #include "bench/peers/team.h"
 #include "cli/jsonout.h"
 #include "cli/opt.h"
+#include "cli/tuneopt.h"
 #include "host/topology.h"
 #include "pow/randomx.h"
 
@@ -41,7 +42,8 @@ static const char *const algo_names[] = {"all", "rx/0", "rx/2", NULL};
 static const char *const row_kinds[] = {"all", "cache", "dataset", "fast", "light", "batch", NULL};
 
 struct options {
-    uint64_t pairs, turn_ms, threads, lanes;
+    uint64_t pairs, turn_ms, threads;
+    struct plab_tune_options tune;
     bool quick, cpu_time;
     const char *only; /* NULL: all */
     const char *algo; /* NULL: all */
@@ -54,6 +56,7 @@ struct bench {
     const struct plab_algo *v1, *v2;
     struct plab_topology topology;
     struct plab_pin_plan plan;
+    struct plab_tune_setup tune_setup;
     struct plab_contest contest;
     struct plab_peers_row *rows; /* ROWS_MAX */
     size_t row_count;
@@ -104,25 +107,29 @@ static void print_row(const struct bench *b, const struct plab_peers_row *row) {
     fflush(stdout);
 }
 
-/* A line where the pages are others than in the row before. */
-static void print_pages(const struct bench *b) {
-    char ours[64], theirs[64], line[256], previous[256] = "";
+/* How powlab hashed in fast mode, and the pages where they are others than in the row before. */
+static void print_notes(const struct bench *b) {
+    char ours[64], theirs[64], tuning[PLAB_TUNING_TEXT], pages[256], previous[256] = "";
     if (json_on_stdout(b)) {
         return;
     }
     assert(b->rows != NULL);
     for (size_t i = 0; i < b->row_count; i++) {
         const struct plab_peers_row *row = &b->rows[i];
+        if (row->fast) {
+            printf("%s, %u threads: %s\n", row->name, row->threads,
+                   plab_tuning_describe(&row->tuning, tuning, sizeof tuning));
+        }
         if (row->pages[PLAB_SIDE_OURS].asked_bytes == 0) {
             continue;
         }
-        snprintf(line, sizeof line, "powlab %s, %s %s",
+        snprintf(pages, sizeof pages, "powlab %s, %s %s",
                  plab_pages_describe(&row->pages[PLAB_SIDE_OURS], ours, sizeof ours),
                  b->options.peer,
                  plab_pages_describe(&row->pages[PLAB_SIDE_THEIRS], theirs, sizeof theirs));
-        if (strcmp(line, previous) != 0) {
-            printf("pages from \"%s\", %u threads, on: %s\n", row->name, row->threads, line);
-            snprintf(previous, sizeof previous, "%s", line);
+        if (strcmp(pages, previous) != 0) {
+            printf("pages from \"%s\", %u threads, on: %s\n", row->name, row->threads, pages);
+            snprintf(previous, sizeof previous, "%s", pages);
         }
     }
     printf("%sAll results were equal.\n",
@@ -140,14 +147,17 @@ static json_t *row_json(const struct plab_peers_row *row) {
         json_array_append_new(ratios, json_real(row->ratios[i]));
     }
     json_t *object =
-        json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}", "name", row->name, "unit",
-                  row->unit, "threads", (int)row->threads, "lanes", (int)row->lanes, "work",
-                  (json_int_t)row->work, "pairs", (json_int_t)row->pairs, "ratio",
-                  stats_json(&row->ratio), "powlab", stats_json(&row->rate[PLAB_SIDE_OURS]), "peer",
+        json_pack("{s:s, s:s, s:i, s:I, s:I, s:o, s:o, s:o, s:o}", "name", row->name, "unit",
+                  row->unit, "threads", (int)row->threads, "work", (json_int_t)row->work, "pairs",
+                  (json_int_t)row->pairs, "ratio", stats_json(&row->ratio), "powlab",
+                  stats_json(&row->rate[PLAB_SIDE_OURS]), "peer",
                   stats_json(&row->rate[PLAB_SIDE_THEIRS]), "ratios", ratios);
     if (object != NULL && row->pages[PLAB_SIDE_OURS].asked_bytes > 0) {
         json_object_set_new(object, "pages_powlab", plab_json_pages(&row->pages[PLAB_SIDE_OURS]));
         json_object_set_new(object, "pages_peer", plab_json_pages(&row->pages[PLAB_SIDE_THEIRS]));
+    }
+    if (object != NULL && row->fast) {
+        json_object_set_new(object, "tuning", plab_json_tuning(&row->tuning));
     }
     return object;
 }
@@ -320,7 +330,9 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     }
     b->contest.plan = &b->plan;
     b->contest.pairs = (unsigned)(o->pairs != 0 ? o->pairs : o->quick ? QUICK_PAIRS : PAIRS);
-    b->contest.lanes = (unsigned)o->lanes;
+    plab_tune_options_setup(&b->options.tune, &b->cli, &b->tune_setup);
+    b->tune_setup.cache_path = NULL; /* measured in this very run */
+    b->contest.tuning = (struct plab_ours_tuning){&b->tune_setup, (unsigned)o->tune.lanes};
     b->contest.cpu_time = o->cpu_time;
     b->contest.turn_seconds = (double)(o->quick ? QUICK_TURN_MS : o->turn_ms) / 1e3;
     status = enough_memory(b, err);
@@ -331,7 +343,7 @@ static enum plab_status run(struct bench *b, struct plab_error *err) {
     status = b->rows == NULL ? plab_fail(err, PLAB_E_NOMEM, "not enough memory for the results")
                              : measure(b, err);
     if (status == PLAB_OK) {
-        print_pages(b);
+        print_notes(b);
         status = b->cli.json != NULL ? emit_json(b, err) : PLAB_OK;
     }
     return status;
@@ -350,9 +362,7 @@ static enum plab_status parse(struct bench *b, int argc, char **argv, int *only,
          "time of a turn of hashing (default: 500ms)", 1, 60000, NULL},
         {'t', "threads", PLAB_OPT_U64, &o->threads, "N",
          "what \"all threads\" are (default: as in powlab bench)", 1, PLAB_TEAM_MAX, NULL},
-        {'l', "lanes", PLAB_OPT_U64, &o->lanes, "N",
-         "hashes that powlab interleaves in fast mode (default: as in bench)", 1, PLAB_PEERS_BATCH,
-         NULL},
+        PLAB_TUNE_OPTS(&o->tune),
         {0, "cpu-time", PLAB_OPT_FLAG, &o->cpu_time, NULL,
          "count the CPU time of threads: for a machine that others use", 0, 0, NULL},
         {'a', "algo", PLAB_OPT_CHOICE, algo, "NAME",

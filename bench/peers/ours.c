@@ -19,7 +19,7 @@ struct plab_ours {
     struct plab_rx_cache *cache;
     struct ours_thread *threads;
     enum plab_peers_style style;
-    unsigned lanes;
+    struct plab_tuning tuning; /* of the hashers */
 };
 
 static enum plab_status allocate(struct plab_ours *ours, uint64_t window_items,
@@ -100,13 +100,16 @@ static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
                                     const struct plab_algo *algo, const uint8_t *dataset,
                                     struct plab_error *err) {
     struct ours_thread *t = &ours->threads[thread];
+    struct plab_kernels kernels = ours->kernels;
+    unsigned lanes = ours->tuning.choice.lanes;
     enum plab_status status =
-        plab_pages_map(&t->scratchpads, ours->lanes * algo->scratchpad_bytes, PLAB_PAGES_AUTO,
+        plab_pages_map(&t->scratchpads, lanes * algo->scratchpad_bytes, PLAB_PAGES_AUTO,
                        ours->plan->slots[thread].numa_node, err);
     if (status != PLAB_OK) {
         return status;
     }
-    status = plab_hasher_create(&t->hasher, algo, &ours->kernels, ours->lanes, t->scratchpads.addr);
+    plab_tune_apply(&ours->tuning.choice, &kernels);
+    status = plab_hasher_create(&t->hasher, algo, &kernels, lanes, t->scratchpads.addr);
     if (status != PLAB_OK) {
         return plab_fail(err, status, "not enough memory for a hasher");
     }
@@ -115,31 +118,44 @@ static enum plab_status open_thread(struct plab_ours *ours, unsigned thread,
     return plab_hasher_check(t->hasher, PLAB_PEERS_BLOB_BYTES, err);
 }
 
-static unsigned lanes_for(const struct plab_ours *ours, const struct plab_algo *algo,
-                          bool whole_dataset, unsigned asked) {
-    unsigned most = plab_hasher_lanes_max(algo), lanes = asked;
-    if (ours->style == PLAB_PEERS_SINGLE) {
-        lanes = 1;
-    } else if (asked == 0 || ours->style == PLAB_PEERS_BATCHES) {
-        lanes = plab_hasher_lanes_default(algo, &ours->kernels, whole_dataset);
-    }
-    most = most < PLAB_PEERS_BATCH ? most : PLAB_PEERS_BATCH;
-    return lanes < most ? lanes : most;
+/* Tunes as the other verbs do; the dataset is not one of a seed store, so its view is made here. */
+static enum plab_status tune(struct plab_ours *ours, const struct plab_algo *algo,
+                             const uint8_t *dataset, unsigned threads,
+                             const struct plab_ours_tuning *how) {
+    const struct plab_seed_view seed = {
+        .cache = ours->cache, .dataset = dataset, .dataset_items = plab_rx_dataset_items(algo->rx)};
+    struct plab_pages_report memory = {0};
+    plab_pages_add(&memory, &ours->cache_pages);
+    const struct plab_tune_config config = {.setup = how->setup,
+                                            .algo = algo,
+                                            .kernels = &ours->kernels,
+                                            .slots = ours->plan->slots,
+                                            .threads = threads,
+                                            .pages = PLAB_PAGES_AUTO,
+                                            .seed = &seed,
+                                            .memory = &memory,
+                                            .lanes = how->lanes};
+    return plab_tune_run(&ours->tuning, &config);
 }
 
 enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
                                 const uint8_t *dataset, enum plab_peers_style style,
-                                unsigned threads, unsigned lanes, struct plab_error *err) {
+                                unsigned threads, const struct plab_ours_tuning *tuning,
+                                struct plab_error *err) {
+    enum plab_status status = PLAB_OK;
     plab_ours_close(ours);
     ours->style = style;
-    ours->lanes = lanes_for(ours, algo, dataset != NULL, lanes);
-    for (unsigned i = 0; i < threads; i++) {
-        enum plab_status status = open_thread(ours, i, algo, dataset, err);
-        if (status != PLAB_OK) {
-            return status;
-        }
+    if (style == PLAB_PEERS_STREAM && dataset != NULL) {
+        status = tune(ours, algo, dataset, threads, tuning);
+    } else {
+        ours->tuning = (struct plab_tuning){.ratio = 1};
+        plab_tune_default(&ours->tuning.choice, algo, &ours->kernels, dataset != NULL,
+                          style == PLAB_PEERS_SINGLE ? 1 : 0);
     }
-    return PLAB_OK;
+    for (unsigned i = 0; i < threads && status == PLAB_OK; i++) {
+        status = open_thread(ours, i, algo, dataset, err);
+    }
+    return status;
 }
 
 void plab_ours_close(struct plab_ours *ours) {
@@ -151,8 +167,8 @@ void plab_ours_close(struct plab_ours *ours) {
 
 /* The next `count` inputs of a pipeline. */
 struct group {
-    uint8_t blobs[PLAB_PEERS_BATCH][PLAB_PEERS_BLOB_BYTES];
-    struct plab_hash_input inputs[PLAB_PEERS_BATCH];
+    uint8_t blobs[PLAB_RX_LANES_MAX][PLAB_PEERS_BLOB_BYTES];
+    struct plab_hash_input inputs[PLAB_RX_LANES_MAX];
 };
 
 static const struct plab_hash_input *group(struct group *group, uint32_t first, unsigned count) {
@@ -197,12 +213,12 @@ void plab_ours_hash(struct plab_ours *ours, unsigned thread, uint32_t first, uin
         return;
     }
     for (uint32_t i = 0; i < count; i += step) {
-        hash_pipelined(hasher, ours->lanes, first + i, step, out + i);
+        hash_pipelined(hasher, ours->tuning.choice.lanes, first + i, step, out + i);
     }
 }
 
-unsigned plab_ours_lanes(const struct plab_ours *ours) {
-    return ours->lanes;
+const struct plab_tuning *plab_ours_tuning(const struct plab_ours *ours) {
+    return &ours->tuning;
 }
 
 void plab_ours_pages(const struct plab_ours *ours, struct plab_pages_report *report) {

@@ -6,6 +6,7 @@
 #include "bench/peers/work.h"
 #include "host/pages.h"
 #include "host/pinplan.h"
+#include "host/tune.h"
 #include "pow/kernel.h"
 
 struct plab_ours;
@@ -32,12 +33,20 @@ uint8_t *plab_ours_window(const struct plab_ours *ours);
 /* Computes dataset items into `out` (64-byte aligned). Threads may call it at once. */
 void plab_ours_fill(const struct plab_ours *ours, uint64_t first, uint64_t count, uint8_t *out);
 
+/* How powlab is to hash streams in fast mode. Borrowed. */
+struct plab_ours_tuning {
+    const struct plab_tune_setup *setup;
+    unsigned lanes; /* 0: what the tuner finds, or the default */
+};
+
 /* Makes a hasher of `algo` for each of the first `threads` threads: fast mode with a complete
- * `dataset`, light mode if it is NULL. It has `lanes` lanes, or as many as it can have; one for
- * hashes that are asked for one by one. Replaces those of an earlier call. */
+ * `dataset`, light mode if it is NULL. Streams in fast mode are tuned with these threads first, as
+ * in powlab bench; batches have powlab's default number of lanes, single hashes one. Replaces those
+ * of an earlier call. */
 PLAB_NODISCARD enum plab_status plab_ours_open(struct plab_ours *ours, const struct plab_algo *algo,
                                                const uint8_t *dataset, enum plab_peers_style style,
-                                               unsigned threads, unsigned lanes,
+                                               unsigned threads,
+                                               const struct plab_ours_tuning *tuning,
                                                struct plab_error *err);
 void plab_ours_close(struct plab_ours *ours);
 
@@ -46,8 +55,8 @@ void plab_ours_close(struct plab_ours *ours);
 void plab_ours_hash(struct plab_ours *ours, unsigned thread, uint32_t first, uint32_t count,
                     uint8_t (*out)[PLAB_HASH_BYTES]);
 
-/* Lanes that the hashers have. */
-unsigned plab_ours_lanes(const struct plab_ours *ours);
+/* What they were made with. */
+const struct plab_tuning *plab_ours_tuning(const struct plab_ours *ours);
 
 /* Adds all of this side's memory to a report. */
 void plab_ours_pages(const struct plab_ours *ours, struct plab_pages_report *report);
