@@ -143,9 +143,10 @@ static double since_s(uint64_t start_ns) {
 
 static void tell(const struct tuner *tuner, double stage_done) {
     const struct plab_tune_config *config = tuner->config;
+    const size_t stages = PLAB_ARRAY_LEN(stage_makers);
     if (config->progress != NULL) {
         config->progress(config->progress_cookie, "tuning",
-                         (tuner->stages_done + stage_done) / (double)PLAB_ARRAY_LEN(stage_makers),
+                         (tuner->stages_done + stage_done) / (double)stages,
                          since_s(tuner->start_ns));
     }
 }

@@ -8,11 +8,12 @@
     .argon_kib = 262144, .cache_accesses = 8, .dataset_base_bytes = UINT64_C(2147483648), \
     .dataset_extra_bytes = 33554368, .l1_bytes = 16384
 
-#define ARGON(passes, lanes, salt) .argon_passes = passes, .argon_lanes = lanes, .argon_salt = salt
-#define LATENCY(cycles) .superscalar_latency = cycles
+#define ARGON(passes, lanes, salt) \
+    .argon_passes = (passes), .argon_lanes = (lanes), .argon_salt = (salt)
+#define LATENCY(cycles) .superscalar_latency = (cycles)
 #define PROGRAMS(count, iterations, size) \
-    .program_count = count, .program_iterations = iterations, .program_size = size
-#define PAD_KIB(l2, l3) .l2_bytes = l2 * 1024, .l3_bytes = l3 * 1024
+    .program_count = (count), .program_iterations = (iterations), .program_size = (size)
+#define PAD_KIB(l2, l3) .l2_bytes = (l2)*1024, .l3_bytes = (l3)*1024
 #define OPCODES(name) .opcodes = PLAB_RX_OPCODES_##name
 
 /* A row each. Source: [RXSPEC] table 1.2.1 and the RandomX v2 design; the others:

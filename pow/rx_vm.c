@@ -190,8 +190,9 @@ static void run_programs(struct plab_rx_vm *vm) {
 
 /* ---- hashes ---- */
 
-static void seed_generators(struct plab_rx_vm *vm, const struct plab_hash_input *inputs) {
-    for (unsigned i = 0; i < vm->count; i++) {
+static void seed_generators(struct plab_rx_vm *vm, const struct plab_hash_input *inputs,
+                            unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
         plab_blake2b_hash(vm->turn[i].state, 64, inputs[i].data, inputs[i].len);
     }
 }
@@ -199,7 +200,7 @@ static void seed_generators(struct plab_rx_vm *vm, const struct plab_hash_input 
 void plab_rx_vm_start(struct plab_rx_vm *vm, const struct plab_hash_input *inputs, unsigned count) {
     assert(count >= 1 && count <= vm->lanes);
     vm->count = count;
-    seed_generators(vm, inputs);
+    seed_generators(vm, inputs, count);
     for (unsigned i = 0; i < count; i++) {
         vm->kernels.rx_fill_1r(vm->turn[i].state, vm->turn[i].pad, vm->params->l3_bytes);
     }
@@ -210,7 +211,7 @@ void plab_rx_vm_next(struct plab_rx_vm *vm, const struct plab_hash_input *inputs
     assert(vm->count > 0);
     run_programs(vm);
     if (inputs != NULL) {
-        seed_generators(vm, inputs);
+        seed_generators(vm, inputs, vm->count);
         vm->kernels.rx_turn_1r(vm->turn, vm->count, vm->params->l3_bytes);
     } else {
         for (unsigned i = 0; i < vm->count; i++) {

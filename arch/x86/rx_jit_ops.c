@@ -97,7 +97,7 @@ struct template {
     TEMPLATE(7, 3, NOWHERE, WRITES | CONSTANT, 0x4C, op, 0x86 | DST_REG, 0, 0, 0, 0)
 #define REGISTER(op) TEMPLATE(3, NOWHERE, NOWHERE, WRITES, 0x4D, op, 0xC0 | DST_REG | SRC_RM)
 /* op r_dst, imm32; `modrm` has the opcode's extension. */
-#define IMMEDIATE(modrm) TEMPLATE(7, 3, NOWHERE, WRITES, 0x49, 0x81, modrm | DST_RM, 0, 0, 0, 0)
+#define IMMEDIATE(modrm) TEMPLATE(7, 3, NOWHERE, WRITES, 0x49, 0x81, (modrm) | DST_RM, 0, 0, 0, 0)
 /* mov rax, r_dst ... mov r_dst, rdx around a multiplication with 128 bits of result. */
 #define RAX_IS_DST 0x4C, 0x89, 0xC0 | DST_REG
 #define RDX_IS_DST 0x4C, 0x89, 0xC2 | DST_REG
@@ -105,7 +105,7 @@ struct template {
 /* op xmm_dst, xmm_(8 + src); xmm12 from memory. */
 #define FLOAT(op, modrm)                                                       \
     TEMPLATE(5, NOWHERE, NOWHERE, FLOAT_DST | FLOAT_SRC, 0x66, 0x41, 0x0F, op, \
-             modrm | DST_REG | SRC_RM)
+             (modrm) | DST_REG | SRC_RM)
 #define LOAD_PAIR ADDRESS_EAX, 0xF3, 0x44, 0x0F, 0xE6, 0x24, 0x06
 #define FLOAT_MEMORY(op) \
     TEMPLATE(24, 4, 9, FLOAT_DST, LOAD_PAIR, 0x66, 0x41, 0x0F, op, 0xC4 | DST_REG)
