@@ -70,7 +70,7 @@ step_oracle() { make "$jobs" tests-oracle; }
 step_selftest() { make "$jobs" && build/powlab selftest && build/powlab selftest --cpu-mask none; }
 step_integration() { make "$jobs" integration; }
 step_clang() {
-    make "$jobs" CC=clang WERROR=1 "$(make -s CC=clang print-build-dir)/powlab" tests-core checkasm
+    make "$jobs" CC=clang WERROR=1 "$(make -s --no-print-directory CC=clang print-build-dir)/powlab" tests-core checkasm
 }
 step_asan() { make "$jobs" CONFIG=asan tests-core tests-unit checkasm; }
 step_tsan() { make "$jobs" CONFIG=tsan tests-unit; }

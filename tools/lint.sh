@@ -87,7 +87,7 @@ tidy() {
             out=$(clang-tidy --quiet "$@" -- $flags 2>/dev/null) || { echo "$out"; exit 1; }' tidy
 }
 
-B=$(make -s print-build-dir)
+B=$(make -s --no-print-directory print-build-dir)
 step "clang-format" formatted
 step "layers and third-party headers" tools/check_layers.sh
 step "blanks, tabs, SPDX lines, file length" texts
