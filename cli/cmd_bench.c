@@ -33,7 +33,7 @@ static const struct plab_verb verb = {
         "checksum of its first 32 hashes, --hashes N that of its N; known sums of longer\n"
         "prefixes are compared as well, for rx/0, rx/2 and rx/wow those of XMRig's --bench.\n"
         "RandomX runs in light mode (256 MiB) unless asked: the full dataset (2080 MiB) of fast\n"
-        "mode, which miners use, takes about a minute to build on two cores. \"auto\" takes\n"
+        "mode, which miners use, takes seconds to a minute to build. \"auto\" takes\n"
         "fast mode when there is the memory for it. --dataset-mem SIZE precomputes a part of\n"
         "the dataset and computes the rest when it is read: anything between light and "
         "fast.\n" PLAB_TUNE_NOTES "Ctrl-C ends the run and reports what was measured until then.\n",

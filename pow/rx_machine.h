@@ -28,7 +28,8 @@ typedef double plab_f64x2 __attribute__((vector_size(16)));
 /* Bytes of r0..r7, f0..f3, e0..e3, a0..a3, as they are hashed. */
 #define PLAB_RX_REGISTER_FILE_BYTES 256
 
-/* Machine code of one program takes at most this much, and as much again all that is around it. */
+/* Machine code of one program takes at most this much: 384 instructions of 32 bytes at most, and
+ * the rest of an iteration, which is far below the 8 KiB that are left. */
 #define PLAB_RX_MACHINE_CODE_BYTES ((size_t)20 << 10)
 
 struct plab_rx_machine {
