@@ -18,6 +18,10 @@ all: build/powlab ## Build the program: build/powlab (the default)
 build/powlab: $(B)/powlab
 	$(Q)mkdir -p $(@D) && ln -sf ../$< $@
 
+# The program of the configuration, whichever it is.
+.PHONY: program
+program: $(B)/powlab
+
 .PHONY: core
 core: $(B)/libpowlab_core.a ## Build only the hash core, which needs nothing but libc
 
@@ -46,7 +50,7 @@ format: ## Reformat all C files with clang-format
 
 .PHONY: lint
 lint: ## Style, layers, static analysis, shell scripts
-	$(Q)tools/lint.sh
+	$(Q)B=$(B) tools/lint.sh $(LINT_ARGS)
 
 .PHONY: clean
 clean: ## Remove everything that was built
@@ -55,8 +59,3 @@ clean: ## Remove everything that was built
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile mk/*.mk
-
-# For scripts.
-.PHONY: print-build-dir
-print-build-dir:
-	@echo $(B)

@@ -66,7 +66,7 @@ checkasm: $(B)/checkasm ## Build and run checkasm (EXEC= for an emulator, CHECKA
 
 .PHONY: integration
 integration: all ## Run the integration tests around the real program
-	$(Q)tools/integration.sh
+	$(Q)PEERS=$(PEERS_B)/bench-peers tools/integration.sh
 
 # Other processors, by emulation of user programs. Timing means nothing there, and rounds are fewer.
 AARCH64_CROSS ?= aarch64-linux-gnu-

@@ -63,14 +63,14 @@ step() {
     fi
 }
 
-step_lint() { tools/lint.sh; }
+step_lint() { make lint; }
 step_unit() { make "$jobs" tests-core tests-unit; }
 step_checkasm() { make "$jobs" checkasm; }
 step_oracle() { make "$jobs" tests-oracle; }
 step_selftest() { make "$jobs" && build/powlab selftest && build/powlab selftest --cpu-mask none; }
 step_integration() { make "$jobs" integration; }
 step_clang() {
-    make "$jobs" CC=clang WERROR=1 "$(make -s --no-print-directory CC=clang print-build-dir)/powlab" tests-core checkasm
+    make "$jobs" CC=clang WERROR=1 program tests-core checkasm
 }
 step_asan() { make "$jobs" CONFIG=asan tests-core tests-unit checkasm; }
 step_tsan() { make "$jobs" CONFIG=tsan tests-unit; }

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Style, layers, symbols, instruction sets, static analysis, shell scripts.
-#   tools/lint.sh          everything
-#   tools/lint.sh quick    without clang-tidy
+#   make lint                    everything
+#   make lint LINT_ARGS=quick    without clang-tidy
 set -u
 cd "$(dirname "$0")/.." || exit 1
+: "${B:?run it by make lint, which knows the build folder}"
 passed=0
 failed=0
 
@@ -87,13 +88,12 @@ tidy() {
             out=$(clang-tidy --quiet "$@" -- $flags 2>/dev/null) || { echo "$out"; exit 1; }' tidy
 }
 
-B=$(make -s --no-print-directory print-build-dir)
 step "clang-format" formatted
 step "layers and third-party headers" tools/check_layers.sh
 step "blanks, tabs, SPDX lines, file length" texts
 step "lab-only rule on every connection" guarded
 step "shellcheck" scripts
-step "no warnings" make -s "-j$(nproc)" WERROR=1 "$B/powlab"
+step "no warnings" make -s "-j$(nproc)" WERROR=1 program
 step "symbols have the prefix" symbols
 step "instructions only where the suffix allows them" tools/check_isa.sh "$B/libpowlab_core.a"
 [ "${1:-}" = quick ] || step "clang-tidy" tidy

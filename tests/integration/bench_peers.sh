@@ -1,7 +1,7 @@
 #!/bin/sh
 # bench-peers in light mode: every result is equal to librandomx's, and the report says what was done.
 . "$(dirname "$0")/../lib.sh"
-PEERS=${PEERS:-$(make -s --no-print-directory print-build-dir)/peers-system/bench-peers}
+PEERS=${PEERS:?set it to the program bench-peers, as make integration does}
 
 # One run serves all checks.
 agrees() {
