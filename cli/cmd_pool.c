@@ -8,8 +8,8 @@
 #include "cli/jsonout.h"
 #include "cli/opt.h"
 #include "cli/verbs.h"
+#include "daemon/rpc_msg.h"
 #include "pool/ledger.h"
-#include "pool/rpc_msg.h"
 #include "pool/server.h"
 
 #define SCHEMA "powlab-pool/1"

@@ -10,7 +10,7 @@
 #define PLAB_POOL_CHAIN_H
 
 #include "base/prng.h"
-#include "pool/template.h"
+#include "daemon/template.h"
 #include "pow/algo.h"
 
 struct plab_chain_config {

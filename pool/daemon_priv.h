@@ -8,9 +8,11 @@
 #ifndef PLAB_POOL_DAEMON_PRIV_H
 #define PLAB_POOL_DAEMON_PRIV_H
 
+#include <uv.h>
+
 #include "base/log.h"
-#include "pool/rpc_msg.h"
-#include "pool/rpc_priv.h"
+#include "daemon/rpc.h"
+#include "daemon/rpc_msg.h"
 
 /* Callbacks, from the loop. */
 struct plab_daemon_events {

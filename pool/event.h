@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "pool/block.h"
+#include "daemon/block.h"
 
 /* X(enumerator, name in records) */
 #define PLAB_POOL_EVENT_LIST(X)                                                                    \

@@ -8,7 +8,7 @@
 #ifndef PLAB_POOL_JOBS_H
 #define PLAB_POOL_JOBS_H
 
-#include "pool/template.h"
+#include "daemon/template.h"
 
 #define PLAB_JOBS_KEPT 8
 #define PLAB_JOB_ID_LEN 17       /* with its NUL */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "pool/http.h"
+#include "daemon/http.h"
 #include "pool/pool_priv.h"
 
 #define BACKLOG 1024

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #include "base/log.h"
-#include "pool/block.h"
+#include "daemon/block.h"
 #include "pow/algo.h"
 #include "pow/kernel.h"
 

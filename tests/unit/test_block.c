@@ -2,8 +2,8 @@
 /* Monero blocks: real templates and blocks of a daemon, and what is no block. */
 #include <stdlib.h>
 
-#include "pool/block.h"
-#include "pool/template.h"
+#include "daemon/block.h"
+#include "daemon/template.h"
 #include "pow/tree_hash.h"
 #include "tests/harness.h"
 #include "tests/vector_file.h"

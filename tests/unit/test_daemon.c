@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
-#include "pool/block.h"
-#include "pool/rpc_msg.h"
+#include "daemon/block.h"
+#include "daemon/rpc_msg.h"
 #include "tests/harness.h"
 #include "tests/unit/pool_lab.h"
 #include "tests/vector_file.h"

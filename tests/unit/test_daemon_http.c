@@ -2,7 +2,7 @@
 /* The HTTP of the daemon's bridge: URLs, requests, responses good and bad, in any pieces. */
 #include <stdlib.h>
 
-#include "pool/http.h"
+#include "daemon/http.h"
 #include "tests/harness.h"
 
 TEST(daemon_http, urls) {
@@ -48,13 +48,27 @@ TEST(daemon_http, urls) {
 }
 
 TEST(daemon_http, request) {
+    static const struct {
+        struct plab_http_request request;
+        const char *text;
+    } cases[] = {
+        {{.path = "/json_rpc", .body = "{}"},
+         "POST /json_rpc HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\nContent-Type: "
+         "application/json\r\nHost: [::1]:5\r\n\r\n{}"},
+        {{.path = "/getheight", .agent = "a/1", .bare_host = true},
+         "GET /getheight HTTP/1.1\r\nConnection: close\r\nHost: [::1]\r\nUser-Agent: a/1\r\n\r\n"},
+        {{.path = "/x", .body = "[]", .agent = "a", .difficulty = "7", .bare_host = true},
+         "POST /x HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\nContent-Type: "
+         "application/json\r\nHost: [::1]\r\nUser-Agent: a\r\nX-Hash-Difficulty: 7\r\n\r\n[]"},
+    };
     struct plab_http_url url = {.host = "::1", .port = 5};
-    size_t len;
-    char *text = plab_http_post(&url, "/json_rpc", "{}", &len);
-    CHECK_STR(text, "POST /json_rpc HTTP/1.1\r\nHost: [::1]:5\r\nContent-Type: application/json\r\n"
-                    "Content-Length: 2\r\nConnection: close\r\n\r\n{}");
-    CHECK_U64(len, strlen(text));
-    free(text);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        size_t len;
+        char *text = plab_http_build(&url, &cases[i].request, &len);
+        CHECK_STR(text, cases[i].text);
+        CHECK_U64(len, strlen(text));
+        free(text);
+    }
 }
 
 /* Feeds in pieces of `step` bytes, then ends. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pool/rpc_msg.h"
+#include "daemon/rpc_msg.h"
 #include "tests/harness.h"
 #include "tests/vector_file.h"
 

@@ -3,10 +3,10 @@
  * A Monero daemon's JSON-RPC as bytes: three requests and what their answers say. No I/O.
  * Source: monero@0aa9c51b:src/rpc/core_rpc_server_commands_defs.h.
  */
-#ifndef PLAB_POOL_RPC_MSG_H
-#define PLAB_POOL_RPC_MSG_H
+#ifndef PLAB_DAEMON_RPC_MSG_H
+#define PLAB_DAEMON_RPC_MSG_H
 
-#include "pool/template.h"
+#include "daemon/template.h"
 
 /* An address for lab chains: its public spend and view keys are both the curve's base point, so the
  * secret keys are the number 1 and anybody may spend what it owns. */

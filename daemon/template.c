@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/template.h"
+#include "daemon/template.h"
 
 #include <stdlib.h>
 #include <string.h>

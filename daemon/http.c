@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/http.h"
+#include "daemon/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,16 +73,27 @@ enum plab_status plab_http_url_parse(const char *text, uint16_t default_port,
     return PLAB_OK;
 }
 
-char *plab_http_post(const struct plab_http_url *url, const char *path, const char *body,
-                     size_t *len) {
+char *plab_http_build(const struct plab_http_url *url, const struct plab_http_request *request,
+                      size_t *len) {
+    char length[80] = "", port[16] = "";
     char *text = NULL;
-    bool brackets = strchr(url->host, ':') != NULL;
-    int written =
-        asprintf(&text,
-                 "POST %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                 path, brackets ? "[" : "", url->host, brackets ? "]" : "", (unsigned)url->port,
-                 strlen(body), body);
+    const bool brackets = strchr(url->host, ':') != NULL;
+    const char *body = request->body != NULL ? request->body : "";
+    const char *agent = request->agent, *difficulty = request->difficulty;
+    if (request->body != NULL) {
+        snprintf(length, sizeof length, "Content-Length: %zu\r\nContent-Type: application/json\r\n",
+                 strlen(body));
+    }
+    if (!request->bare_host) {
+        snprintf(port, sizeof port, ":%u", (unsigned)url->port);
+    }
+    int written = asprintf(
+        &text, "%s %s HTTP/1.1\r\nConnection: close\r\n%sHost: %s%s%s%s\r\n%s%s%s%s%s%s\r\n%s",
+        request->body != NULL ? "POST" : "GET", request->path, length, brackets ? "[" : "",
+        url->host, brackets ? "]" : "", port, agent != NULL ? "User-Agent: " : "",
+        agent != NULL ? agent : "", agent != NULL ? "\r\n" : "",
+        difficulty != NULL ? "X-Hash-Difficulty: " : "", difficulty != NULL ? difficulty : "",
+        difficulty != NULL ? "\r\n" : "", body);
     if (written < 0) {
         return NULL;
     }

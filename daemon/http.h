@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Just enough HTTP/1.1 for a JSON-RPC call: a URL, a request, an incremental reader of the
+ * Just enough HTTP/1.1 for calls to a daemon: a URL, a request, an incremental reader of the
  * response. No I/O. Source: RFC 9112.
  */
-#ifndef PLAB_POOL_HTTP_H
-#define PLAB_POOL_HTTP_H
+#ifndef PLAB_DAEMON_HTTP_H
+#define PLAB_DAEMON_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +27,19 @@ PLAB_NODISCARD enum plab_status plab_http_url_parse(const char *text, uint16_t d
                                                     struct plab_http_url *out,
                                                     struct plab_error *err);
 
-/* Writes a POST of `body` (application/json) to `path` that closes the connection; returns its
- * length without the NUL. Returns owned (free()), NULL without memory. */
-char *plab_http_post(const struct plab_http_url *url, const char *path, const char *body,
-                     size_t *len);
+/* What is asked for. All text is borrowed, and its author's: nothing is escaped. */
+struct plab_http_request {
+    const char *path;
+    const char *body;       /* JSON, sent as a POST; NULL: a GET */
+    const char *agent;      /* User-Agent; NULL: no such header */
+    const char *difficulty; /* X-Hash-Difficulty; NULL: no such header */
+    bool bare_host;         /* Host without the port, as XMRig writes it */
+};
+
+/* Writes a request that closes the connection, its headers in alphabetical order as XMRig has them.
+ * `*len` is its length without the NUL. Returns owned (free()), NULL without memory. */
+char *plab_http_build(const struct plab_http_url *url, const struct plab_http_request *request,
+                      size_t *len);
 
 enum plab_http_part {
     PLAB_HTTP_HEAD,

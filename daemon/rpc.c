@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/rpc_priv.h"
+#include "daemon/rpc.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #include "base/log.h"
 #include "base/netguard.h"
@@ -153,17 +155,17 @@ static void link_call(struct plab_rpc *rpc, struct plab_rpc_call *call) {
     call->connect.data = call;
 }
 
-enum plab_status plab_rpc_call(struct plab_rpc *rpc, const char *body, plab_rpc_fn *done,
-                               void *cookie, uint64_t tag, struct plab_error *err) {
+enum plab_status plab_rpc_send(struct plab_rpc *rpc, const struct plab_http_request *request,
+                               plab_rpc_fn *done, void *cookie, uint64_t tag,
+                               struct plab_error *err) {
     const struct sockaddr *addr = (const struct sockaddr *)&rpc->addr;
     enum plab_status status = plab_netguard_check(addr, err);
     if (status != PLAB_OK) {
         return status;
     }
     struct plab_rpc_call *call = calloc(1, sizeof *call);
-    if (call == NULL || body == NULL ||
-        (call->request = plab_http_post(&rpc->url, "/json_rpc", body, &call->request_len)) ==
-            NULL) {
+    if (call == NULL ||
+        (call->request = plab_http_build(&rpc->url, request, &call->request_len)) == NULL) {
         free(call);
         return plab_fail(err, PLAB_E_NOMEM, "no memory for a call to the daemon");
     }
@@ -181,6 +183,15 @@ enum plab_status plab_rpc_call(struct plab_rpc *rpc, const char *body, plab_rpc_
     return PLAB_OK;
 }
 
+enum plab_status plab_rpc_call(struct plab_rpc *rpc, const char *body, plab_rpc_fn *done,
+                               void *cookie, uint64_t tag, struct plab_error *err) {
+    const struct plab_http_request request = {.path = "/json_rpc", .body = body};
+    if (body == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for a call to the daemon");
+    }
+    return plab_rpc_send(rpc, &request, done, cookie, tag, err);
+}
+
 /* All addresses must be lab addresses: a name that also points elsewhere is not a lab's name. */
 static enum plab_status choose_address(struct plab_rpc *rpc, const struct addrinfo *list,
                                        struct plab_error *err) {
@@ -194,7 +205,7 @@ static enum plab_status choose_address(struct plab_rpc *rpc, const struct addrin
     return PLAB_OK;
 }
 
-enum plab_status plab_rpc_init(struct plab_rpc *rpc, uv_loop_t *loop, const char *url,
+enum plab_status plab_rpc_init(struct plab_rpc *rpc, struct uv_loop_s *loop, const char *url,
                                uint64_t deadline_ms, struct plab_error *err) {
     memset(rpc, 0, sizeof *rpc);
     rpc->loop = loop;

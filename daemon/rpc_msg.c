@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/rpc_msg.h"
+#include "daemon/rpc_msg.h"
 
 #include <jansson.h>
 #include <stdio.h>

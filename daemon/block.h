@@ -9,8 +9,8 @@
  * Source: monero@0aa9c51b:src/cryptonote_basic/cryptonote_basic.h (block, transaction),
  * cryptonote_format_utils.cpp (hashes), src/common/varint.h.
  */
-#ifndef PLAB_POOL_BLOCK_H
-#define PLAB_POOL_BLOCK_H
+#ifndef PLAB_DAEMON_BLOCK_H
+#define PLAB_DAEMON_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,10 +5,10 @@
  * Reference-counted, because jobs outlive the template's time at the tip. All of it belongs to the
  * pool's loop thread: making a job writes the extra nonce into the template's own bytes.
  */
-#ifndef PLAB_POOL_TEMPLATE_H
-#define PLAB_POOL_TEMPLATE_H
+#ifndef PLAB_DAEMON_TEMPLATE_H
+#define PLAB_DAEMON_TEMPLATE_H
 
-#include "pool/block.h"
+#include "daemon/block.h"
 
 /* Bytes that a template must reserve in the miner transaction's extra nonce: 8 of the pool's
  * instance, 8 of a counter, so that no two jobs of any two pools share a hashing blob. */

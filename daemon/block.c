@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/block.h"
+#include "daemon/block.h"
 
 #include <assert.h>
 #include <stdlib.h>
