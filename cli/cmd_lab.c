@@ -114,6 +114,7 @@ static enum plab_status cmd_run(int argc, char **argv, struct plab_error *err) {
         .guard = self,
         .out = out,
         .proc_root = "/proc",
+        .sys_root = "/sys",
         .version = plab_version,
         .commit = plab_commit,
         .log = &cli.log,

@@ -45,30 +45,47 @@ enum plab_status plab_procstat_host(const char *root, struct plab_host_cpu *out,
     return PLAB_OK;
 }
 
-enum plab_status plab_procstat_process(const char *root, int pid, struct plab_process_cpu *out,
-                                       struct plab_error *err) {
-    char path[PATH_MAX], line[1024];
+static enum plab_status read_task(const char *path, struct plab_process_cpu *out,
+                                  struct plab_error *err) {
+    char line[1024];
     memset(out, 0, sizeof *out);
-    snprintf(path, sizeof path, "%s/%d/stat", root, pid);
     enum plab_status status = read_line(path, line, sizeof line, err);
     if (status != PLAB_OK) {
         return status;
     }
     /* The program's name stands in brackets and may itself hold blanks and brackets. */
     const char *rest = strrchr(line, ')');
-    uint64_t user, kernel, start;
+    uint64_t minor, major, user, kernel, start;
     int64_t rss_pages;
-    /* fields 3..24: state ... utime(14) stime(15) ... starttime(22) vsize(23) rss(24) */
-    if (rest == NULL || sscanf(rest + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                               " %*d %*d %*d %*d %*d %*d %" SCNu64 " %*u %" SCNd64,
-                               &user, &kernel, &start, &rss_pages) != 4) {
+    /* fields 3..24: state ... minflt(10) majflt(12) utime(14) stime(15) ... starttime(22) vsize(23)
+     * rss(24) */
+    if (rest == NULL ||
+        sscanf(rest + 1,
+               " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64
+               " %*d %*d %*d %*d %*d %*d %" SCNu64 " %*u %" SCNd64,
+               &minor, &major, &user, &kernel, &start, &rss_pages) != 6) {
         return plab_fail(err, PLAB_E_INPUT, "%s has an unknown form", path);
     }
     out->ticks = user + kernel;
     out->start_ticks = start;
+    out->minor_faults = minor;
+    out->major_faults = major;
     out->rss_bytes = rss_pages > 0 ? (uint64_t)rss_pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
     return PLAB_OK;
+}
+
+enum plab_status plab_procstat_process(const char *root, int pid, struct plab_process_cpu *out,
+                                       struct plab_error *err) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%d/stat", root, pid);
+    return read_task(path, out, err);
+}
+
+enum plab_status plab_procstat_thread(const char *root, int pid, int tid,
+                                      struct plab_process_cpu *out, struct plab_error *err) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%d/task/%d/stat", root, pid, tid);
+    return read_task(path, out, err);
 }
 
 static double percent(uint64_t part_before, uint64_t part_after, const struct plab_host_cpu *before,

@@ -24,6 +24,7 @@ struct plab_process_cpu {
     uint64_t ticks;       /* user and system time of all its threads, in clock ticks */
     uint64_t rss_bytes;   /* resident memory; the kernel's own approximate count */
     uint64_t start_ticks; /* since boot: tells a reused process id */
+    uint64_t minor_faults, major_faults;
 };
 
 /* PLAB_E_IO when the file can't be read, PLAB_E_INPUT when its form is unknown. */
@@ -34,6 +35,11 @@ PLAB_NODISCARD enum plab_status plab_procstat_host(const char *root, struct plab
 PLAB_NODISCARD enum plab_status plab_procstat_process(const char *root, int pid,
                                                       struct plab_process_cpu *out,
                                                       struct plab_error *err);
+
+/* The same of one thread of a process (its memory is the process's). */
+PLAB_NODISCARD enum plab_status plab_procstat_thread(const char *root, int pid, int tid,
+                                                     struct plab_process_cpu *out,
+                                                     struct plab_error *err);
 
 /* Share of all CPUs' time between two readings that was spent working, or given to others, in
  * percent (100: every CPU busy). NAN when no time passed or a counter went back. */

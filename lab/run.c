@@ -72,6 +72,17 @@ static void add_event(struct plab_run *run, uint64_t t_ns, const char *event, js
     }
 }
 
+void plab_run_tell_absent(struct plab_run *run, const char *family, const char *reason) {
+    struct plab_run_record *record = run->record;
+    if (record->absent_count < PLAB_RUN_ABSENT_MAX) {
+        struct plab_absence *absence = &record->absent[record->absent_count++];
+        absence->family = family;
+        snprintf(absence->reason, sizeof absence->reason, "%s", reason);
+    }
+    add_event(run, plab_clock_ns(), "recorder_absent",
+              json_pack("{s:s, s:s}", "recorder", family, "reason", reason));
+}
+
 /* ---- processes ---- */
 
 static bool add_process(struct plab_run *run, struct plab_run_slot *slot) {
@@ -140,6 +151,7 @@ static void start_slot(struct plab_run_slot *slot) {
     process->start_ns = slot->last.t_ns = slot->child.start_ns;
     if (status == PLAB_OK) {
         tell_start(slot, &argv);
+        plab_run_recorder_watch(slot);
     } else {
         slot->broken = true;
         give_up(run, status, &why);
@@ -576,6 +588,7 @@ static enum plab_status open_files(struct plab_run *run, struct plab_error *err)
 static void loop_until_over(struct plab_run *run) {
     init_handles(run);
     tell_run_start(run);
+    plab_run_recorder_tell_absent(run);
     if (!run->stopping) {
         plab_log_info(run->config->log, "run %s, ends in about %.0f s, in %.0f s at the latest",
                       run->record->id, (double)plab_scenario_duration_ms(run->scenario) / 1000,
@@ -664,7 +677,6 @@ static enum plab_status finish(struct plab_run *run, struct plab_error *err) {
               json_pack("{s:s, s:b}", "end", plab_run_end_name(run->record->end), "complete",
                         run->record->end == PLAB_RUN_COMPLETED));
     plab_truth_close(&run->truth);
-    plab_timeline_close(&run->timeline);
     plab_run_recorder_finish(run);
     plab_run_folder_results(run->record);
     enum plab_status status = plab_run_folder_truth(run, &why);
@@ -716,7 +728,7 @@ enum plab_status plab_run_scenario(const struct plab_run_config *config,
     } else {
         record->end = status == PLAB_E_IO ? PLAB_RUN_WRITE_FAILED : PLAB_RUN_START_FAILED;
         plab_truth_close(&run->truth);
-        plab_timeline_close(&run->timeline);
+        plab_run_recorder_finish(run);
     }
     uv_loop_close(&run->loop);
     free(run);

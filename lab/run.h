@@ -6,9 +6,10 @@
  *     scenario.yaml     the file that was run, as it was
  *     truth.jsonl       ground truth (lab/truth.h)
  *     timeline.csv      one row a second (lab/timeline.h)
- *     report.json       the result (lab/summary.h)
- *     logs/             standard error of each process
- *     raw/              what the processes wrote themselves: the pool's ledger, results, samples
+ *     host.csv, processes.csv, threads.csv    what the machine and the processes did
+ * (lab/recorders.h) report.json       the result (lab/summary.h) logs/             standard error
+ * of each process raw/              what the processes wrote themselves: the pool's ledger,
+ * results, samples
  *
  * A run ends by itself, and whatever ends it, its processes are stopped and reaped and what was
  * recorded so far is written and marked.
@@ -23,8 +24,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "lab/scenario.h"
+#include "lab/sensors.h"
 
 #define PLAB_RUN_ID_LEN 9 /* 8 hex digits and a NUL */
+#define PLAB_RUN_ABSENT_MAX 16
 #define PLAB_RUN_NAME_LEN (PLAB_SCENARIO_NAME_MAX + 8)
 
 struct plab_run_config {
@@ -35,6 +38,7 @@ struct plab_run_config {
     const char *guard;     /* path of powlab for `powlab lab exec`; NULL: children aren't tied */
     const char *out;       /* folder: new or empty; NULL: runs/<UTC stamp>-<name> */
     const char *proc_root; /* "/proc" */
+    const char *sys_root;  /* "/sys" */
     const char *version, *commit; /* of powlab, for the report */
     const struct plab_log *log;   /* progress; may be NULL */
 };
@@ -97,7 +101,10 @@ struct plab_run_record {
     size_t process_count, process_cap;
     size_t unexpected_exits; /* of workers */
     size_t truth_events, damaged_lines;
-    double lab_cpu_percent_of_one; /* what recording cost, mean; NAN: not seen */
+    double lab_cpu_percent_of_one;                   /* what recording cost, mean; NAN: not seen */
+    size_t sensor_count;                             /* columns of host.csv */
+    struct plab_absence absent[PLAB_RUN_ABSENT_MAX]; /* what could not be recorded, and why */
+    size_t absent_count;
 };
 
 /* Runs it. Blocks until all processes are gone. `*record` (to be freed) tells what happened, also

@@ -8,6 +8,8 @@
 #include "lab/child_priv.h"
 #include "lab/follow.h"
 #include "lab/procstat.h"
+#include "lab/procwatch.h"
+#include "lab/recorders.h"
 #include "lab/run.h"
 #include "lab/timeline.h"
 #include "lab/truth.h"
@@ -37,6 +39,7 @@ struct plab_run_slot {
     bool has_cpu;
     struct plab_process_cpu cpu;
     uint64_t cpu_t_ns;
+    struct plab_procwatch *watch; /* of the running instance; NULL: isn't watched */
 };
 
 /* A mean over time, of the seconds in which there was a value. */
@@ -63,6 +66,8 @@ struct plab_run {
 
     struct plab_truth *truth;
     struct plab_timeline *timeline;
+    struct plab_recorders *recorders;
+    size_t absent_told; /* of what the recorders lack */
     uint64_t ticks, last_tick_ns;
     double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;
@@ -77,6 +82,11 @@ struct plab_run {
 /* Path of a file in the run's folder; `fmt` is relative to it. Returns `out` (PATH_MAX bytes). */
 const char *plab_run_path(const struct plab_run_record *record, char *out, const char *fmt, ...)
     PLAB_PRINTF(3, 4);
+
+/* ---- run.c ---- */
+
+/* Writes down that something can't be recorded, and why: in the truth and in the report. */
+void plab_run_tell_absent(struct plab_run *run, const char *family, const char *reason);
 
 /* ---- run_plan.c: what is started ---- */
 
@@ -110,7 +120,7 @@ PLAB_NODISCARD enum plab_status plab_run_folder_truth(struct plab_run *run, stru
 
 /* ---- run_recorder.c: once a second ---- */
 
-/* Opens the timeline. */
+/* Opens the timeline and the other tables. */
 PLAB_NODISCARD enum plab_status plab_run_recorder_open(struct plab_run *run,
                                                        struct plab_error *err);
 
@@ -118,13 +128,19 @@ PLAB_NODISCARD enum plab_status plab_run_recorder_open(struct plab_run *run,
 PLAB_NODISCARD enum plab_status plab_run_recorder_tick(struct plab_run *run,
                                                        struct plab_error *err);
 
+/* Tells what the recorders lack and wasn't told yet. */
+void plab_run_recorder_tell_absent(struct plab_run *run);
+
+/* Begins to watch the instance that was just started. */
+void plab_run_recorder_watch(struct plab_run_slot *slot);
+
 /* Takes what a worker has written since; also called when it has ended. */
 void plab_run_recorder_follow(struct plab_run_slot *slot);
 
 /* Forgets the readings of an instance that has ended, keeping its sums. */
 void plab_run_recorder_instance_over(struct plab_run_slot *slot);
 
-/* Puts the means of the phases into the record. */
+/* Puts the means of the phases into the record and closes all tables. */
 void plab_run_recorder_finish(struct plab_run *run);
 
 #endif

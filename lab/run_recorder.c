@@ -19,8 +19,34 @@ enum plab_status plab_run_recorder_open(struct plab_run *run, struct plab_error 
     run->has_host = plab_procstat_host(run->config->proc_root, &run->host, NULL) == PLAB_OK;
     run->has_self =
         plab_procstat_process(run->config->proc_root, (int)getpid(), &run->self, NULL) == PLAB_OK;
-    return plab_timeline_open(&run->timeline, plab_run_path(run->record, path, "timeline.csv"),
-                              names, run->slot_count, PLAB_RUN_POOL_SLOT + 1, err);
+    enum plab_status status =
+        plab_timeline_open(&run->timeline, plab_run_path(run->record, path, "timeline.csv"), names,
+                           run->slot_count, PLAB_RUN_POOL_SLOT + 1, err);
+    if (status != PLAB_OK) {
+        return status;
+    }
+    const struct plab_recorders_config config = {.folder = run->record->folder,
+                                                 .sys_root = run->config->sys_root,
+                                                 .proc_root = run->config->proc_root,
+                                                 .start_ns = run->record->start_ns};
+    status = plab_recorders_open(&run->recorders, &config, err);
+    if (status == PLAB_OK) {
+        run->record->sensor_count = plab_recorders_sensor_count(run->recorders);
+    }
+    return status;
+}
+
+void plab_run_recorder_tell_absent(struct plab_run *run) {
+    size_t count;
+    const struct plab_absence *absent = plab_recorders_absent(run->recorders, &count);
+    for (; run->absent_told < count; run->absent_told++) {
+        plab_run_tell_absent(run, absent[run->absent_told].family, absent[run->absent_told].reason);
+    }
+}
+
+void plab_run_recorder_watch(struct plab_run_slot *slot) {
+    slot->watch = plab_recorders_watch(slot->run->recorders, slot->child.pid);
+    plab_run_recorder_tell_absent(slot->run);
 }
 
 /* Shares hashes out to the phases that the time between two samples lies in, in proportion. */
@@ -66,6 +92,7 @@ void plab_run_recorder_instance_over(struct plab_run_slot *slot) {
     slot->last = (struct plab_worker_sample){.t_ns = 0};
     slot->has_rate = false;
     slot->has_cpu = false;
+    plab_procwatch_close(&slot->watch);
 }
 
 /* CPU and memory of one slot's process since the last tick. */
@@ -155,6 +182,20 @@ static void sample_workers(struct plab_run *run, uint64_t now_ns,
     row->rejected_total = any_count ? (double)sum.rejected : NAN;
 }
 
+/* The tables beside the timeline. */
+static enum plab_status record_details(struct plab_run *run, uint64_t now_ns,
+                                       struct plab_error *err) {
+    enum plab_status status = plab_recorders_host(run->recorders, now_ns, err);
+    for (size_t i = 0; i < run->slot_count && status == PLAB_OK; i++) {
+        struct plab_run_slot *slot = &run->slots[i];
+        if (slot->watch != NULL && slot->child.running) {
+            status = plab_recorders_process(run->recorders, slot->watch, slot->name,
+                                            slot->instances - 1, slot->child.pid, now_ns, err);
+        }
+    }
+    return status;
+}
+
 enum plab_status plab_run_recorder_tick(struct plab_run *run, struct plab_error *err) {
     struct plab_timeline_process processes[PLAB_RUN_SLOTS_MAX];
     uint64_t now_ns = plab_clock_ns(), elapsed_ns = now_ns - run->last_tick_ns;
@@ -184,7 +225,8 @@ enum plab_status plab_run_recorder_tick(struct plab_run *run, struct plab_error 
     run->rate_hps = row.rate_hps;
     run->accepted = row.accepted_total;
     run->host_busy_percent = row.host_busy_percent;
-    return plab_timeline_add(run->timeline, &row, err);
+    enum plab_status status = plab_timeline_add(run->timeline, &row, err);
+    return status == PLAB_OK ? record_details(run, now_ns, err) : status;
 }
 
 void plab_run_recorder_finish(struct plab_run *run) {
@@ -193,4 +235,9 @@ void plab_run_recorder_finish(struct plab_run *run) {
         run->record->phases[i].workers_cpu_percent_of_one = mean_of(&run->worker_means[i]);
     }
     run->record->lab_cpu_percent_of_one = mean_of(&run->self_mean);
+    for (size_t i = 0; i < run->slot_count; i++) {
+        plab_procwatch_close(&run->slots[i].watch);
+    }
+    plab_timeline_close(&run->timeline);
+    plab_recorders_close(&run->recorders);
 }

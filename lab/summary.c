@@ -201,10 +201,19 @@ static json_t *process_json(const struct plab_run_process *process,
     return object;
 }
 
+static json_t *recorders_json(const struct plab_run_record *record) {
+    json_t *absent = json_array();
+    for (size_t i = 0; i < record->absent_count; i++) {
+        json_array_append_new(absent, json_pack("{s:s, s:s}", "recorder", record->absent[i].family,
+                                                "reason", record->absent[i].reason));
+    }
+    return json_pack("{s:o, s:o}", "sensors", count(record->sensor_count), "absent", absent);
+}
+
 /* Only files that are there. */
 static json_t *artefacts_json(const struct plab_run_record *record) {
-    static const char *const names[] = {"scenario.yaml", "truth.jsonl", "timeline.csv", "logs",
-                                        "raw"};
+    static const char *const names[] = {"scenario.yaml", "truth.jsonl", "timeline.csv", "host.csv",
+                                        "processes.csv", "threads.csv", "logs",         "raw"};
     json_t *array = json_array();
     for (size_t i = 0; i < PLAB_ARRAY_LEN(names); i++) {
         char path[PATH_MAX + 32];
@@ -251,14 +260,14 @@ json_t *plab_summary_json(const struct plab_run_config *config,
         json_array_append_new(processes, process_json(&record->processes[i], record));
     }
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-        "powlab-run/1", "run", record->id, "folder", record->folder, "start_wall", wall,
+        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "schema", "powlab-run/1", "run", record->id, "folder", record->folder, "start_wall", wall,
         "start_t_ns", count(record->start_ns), "end", plab_run_end_name(record->end), "complete",
         (int)(record->end == PLAB_RUN_COMPLETED), "exit_code", plab_status_exit_code(result),
         "scenario", scenario_json(config), "environment", environment_json(config), "totals",
         totals_json(record, config->scenario->phase_count), "expect",
         expect_json(config->scenario, record), "phases", phases, "processes", processes,
-        "artefacts", artefacts_json(record));
+        "recorders", recorders_json(record), "artefacts", artefacts_json(record));
 }
 
 enum plab_status plab_summary_write(const struct plab_run_config *config,

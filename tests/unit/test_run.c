@@ -65,6 +65,7 @@ static void run(const char *text, const char *pool, const char *mine, struct out
         .program = "tests/unit/fake_powlab.sh",
         .out = out->folder,
         .proc_root = "/proc",
+        .sys_root = "tests/vectors/sensors/laptop/sys",
         .version = "0",
         .commit = "0",
     };
@@ -296,6 +297,7 @@ TEST(run, a_folder_in_use_is_not_touched) {
                                      .program = "tests/unit/fake_powlab.sh",
                                      .out = "tests/unit",
                                      .proc_root = "/proc",
+                                     .sys_root = "/sys",
                                      .version = "0",
                                      .commit = "0"};
     CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_USAGE);
