@@ -162,6 +162,13 @@ static struct plab_snapshot *snapshot_new(const struct plab_job *job,
     return snapshot;
 }
 
+/* Relaxed: the caller's reference keeps it alive. */
+static void remember(struct plab_workers *workers, struct plab_snapshot *snapshot) {
+    plab_snapshot_release(workers->last);
+    atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    workers->last = snapshot;
+}
+
 /* Makes a job wait for its seed; the builder takes over. */
 static void wait_for_seed(struct plab_workers *workers, struct plab_snapshot *snapshot) {
     workers->pending = snapshot;
@@ -186,14 +193,14 @@ enum plab_status plab_workers_publish(struct plab_workers *workers, const struct
         return status;
     }
     plab_workers_lock(workers);
-    struct plab_snapshot *snapshot =
-        snapshot_new(job, workers->pending != NULL ? workers->pending : workers->current);
+    struct plab_snapshot *snapshot = snapshot_new(job, workers->last);
     if (snapshot == NULL) {
         plab_workers_unlock(workers);
         return plab_fail(err, PLAB_E_NOMEM, "no memory for a job");
     }
     enum plab_workers_state before = workers->state;
     bool notify_due = workers->notify_due;
+    remember(workers, snapshot);
     forget_jobs(workers);
     workers->failure = PLAB_OK;
     workers->state = before; /* going through IDLE is not worth a notification */
@@ -382,6 +389,7 @@ void plab_workers_destroy(struct plab_workers **workers) {
         return;
     }
     stop_threads(dying);
+    plab_snapshot_release(dying->last);
     plab_seedstore_destroy(&dying->store);
     plab_share_queue_free(&dying->shares);
     pthread_cond_destroy(&dying->wake);

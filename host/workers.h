@@ -91,9 +91,9 @@ PLAB_NODISCARD enum plab_status plab_workers_create(struct plab_workers **out,
 void plab_workers_destroy(struct plab_workers **workers);
 
 /* Hands over a new job; replaces any older one, also a failed one. The same work as before under
- * another cookie or target goes on with the nonces that are left. A hash that is under way may
- * still give a share of the old job. PLAB_E_INPUT when the algorithm can't hash this blob
- * (plab_hasher_check()'s rules) or the nonce space is empty; then the old job goes on. */
+ * another cookie or target goes on with the nonces that are left, also after a pause. A hash that
+ * is under way may still give a share of the old job. PLAB_E_INPUT when the algorithm can't hash
+ * this blob (plab_hasher_check()'s rules) or the nonce space is empty; then the old job goes on. */
 PLAB_NODISCARD enum plab_status plab_workers_publish(struct plab_workers *workers,
                                                      const struct plab_job *job,
                                                      struct plab_error *err);

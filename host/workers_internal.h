@@ -90,6 +90,8 @@ struct plab_workers {
     struct plab_error error;
     struct plab_snapshot *current; /* one reference, or NULL */
     struct plab_snapshot *pending; /* waits for its seed; one reference, or NULL */
+    struct plab_snapshot *last;    /* published last, also when forgotten: its nonces go on should
+                                      it come again; one reference, or NULL */
     unsigned seed_users;           /* workers whose job uses a seed of the store */
     struct plab_seedstore *store;  /* built into by the builder only */
     const struct plab_rx_params *store_rx;

@@ -132,6 +132,7 @@ static void on_up(void *cookie, struct plab_link *link) {
     client->online = true;
     client->online_since_ms = uv_now(client->loop);
     client->stats.logins++;
+    client->stats.tally[client->pool].logins++;
     client->probe_failures = 0;
     probe_later(client);
     tell_state(client, PLAB_CLIENT_ONLINE, plab_url_name(&client->pools[client->pool], name));
@@ -173,6 +174,7 @@ static void count_failure(struct plab_client *client, enum plab_status status, c
     client->failures++;
     client->streak++;
     client->stats.failures++;
+    client->stats.tally[client->pool].failures++;
     client->stats.last_failure = status;
     snprintf(client->stats.last_reason, sizeof client->stats.last_reason, "%s: %s",
              plab_url_name(&client->pools[client->pool], name), reason);
@@ -208,6 +210,7 @@ static void on_down(void *cookie, struct plab_link *link, enum plab_status statu
     bool was_probe = link == client->probe;
     if (was_probe) {
         client->probe = NULL;
+        client->stats.tally[0].failures++;
     } else {
         client->active = NULL;
         count_failure(client, status, reason);
@@ -238,6 +241,7 @@ static struct plab_link *open_link(struct plab_client *client, size_t pool) {
     struct plab_link *link = plab_link_open(client->loop, &client->config, &client->pools[pool],
                                             &client->sequence, &client->link_events);
     client->alive += link != NULL ? 1 : 0;
+    client->stats.tally[pool].attempts++;
     return link;
 }
 
@@ -265,6 +269,10 @@ static void start_probe(uv_timer_t *timer) {
 
 enum plab_status plab_client_check(const struct plab_client_config *config,
                                    struct plab_error *err) {
+    if (config->pool_count > PLAB_CLIENT_POOLS_MAX) {
+        return plab_fail(err, PLAB_E_USAGE, "a list of %zu pools is too long; at most %d",
+                         config->pool_count, PLAB_CLIENT_POOLS_MAX);
+    }
     for (size_t i = 0; i < config->pool_count; i++) {
         struct sockaddr_storage addr;
         if (plab_link_numeric(&config->pools[i], &addr)) {
@@ -301,6 +309,10 @@ enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory for a Stratum client");
     }
     memcpy(pools, config->pools, config->pool_count * sizeof *pools);
+    client->stats.pool_count = config->pool_count;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        plab_url_name(&pools[i], client->stats.tally[i].name);
+    }
     client->loop = loop;
     client->config = *config;
     client->config.pools = client->pools = pools;
@@ -364,4 +376,8 @@ void plab_client_renew(struct plab_client *client, const char *reason) {
 void plab_client_stats(const struct plab_client *client, struct plab_client_stats *stats) {
     *stats = client->stats;
     stats->online = client->online;
+    stats->pool = client->pool;
+    if (client->online) {
+        stats->online_s = (double)(uv_now(client->loop) - client->online_since_ms) / 1000;
+    }
 }

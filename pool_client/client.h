@@ -66,9 +66,11 @@ struct plab_client_events {
     void *cookie;
 };
 
+#define PLAB_CLIENT_POOLS_MAX 16
+
 struct plab_client_config {
     const struct plab_url *pools;    /* in order of preference; copied */
-    size_t pool_count;               /* 1 or more */
+    size_t pool_count;               /* 1 to PLAB_CLIENT_POOLS_MAX */
     struct plab_stratum_login login; /* sent as it is */
     bool keepalive;                  /* send them even if the pool doesn't announce it */
     unsigned retries; /* failures of a pool before the next one is tried, 1 or more */
@@ -120,12 +122,24 @@ enum plab_client_submitted plab_client_submit(struct plab_client *client,
 /* Gives the session up and starts a new one after a pause, e.g. when the job is used up. */
 void plab_client_renew(struct plab_client *client, const char *reason);
 
+/* What became of one pool of the list. */
+struct plab_client_tally {
+    char name[PLAB_URL_NAME_LEN];
+    uint64_t attempts; /* connections tried */
+    uint64_t logins;   /* of these, that gave a session */
+    uint64_t failures; /* attempts and sessions that ended, whatever the reason */
+};
+
 struct plab_client_stats {
     uint64_t logins;               /* sessions begun */
     uint64_t failures;             /* sessions and attempts that ended, whatever the reason */
     enum plab_status last_failure; /* PLAB_OK: none so far */
     char last_reason[400];         /* the pool's name and why; "" none so far */
     bool online;
+    double online_s; /* how long; 0 offline */
+    size_t pool;     /* that serves or is tried, an index of `tally` */
+    size_t pool_count;
+    struct plab_client_tally tally[PLAB_CLIENT_POOLS_MAX];
 };
 void plab_client_stats(const struct plab_client *client, struct plab_client_stats *stats);
 

@@ -11,7 +11,7 @@ start_pool() { # PORT
 }
 
 accepted_at_least() {
-    [ "$(grep -c 'share accepted' "$work/mine.log")" -ge "$1" ]
+    [ "$(grep -c 'accepted (' "$work/mine.log")" -ge "$1" ]
 }
 
 # ends_within SECONDS CODE PID: the process ends by itself in that time, with that exit code.
@@ -41,7 +41,7 @@ kill -9 $pool
 wait $pool 2>/dev/null
 check "the miner says that the pool is gone" wait_for 10 grep -qiE 'closed|lost|reset' "$work/mine.log"
 check "and that it retries" wait_for 15 grep -qiE 'retry|again in|connection refused' "$work/mine.log"
-before=$(grep -c 'share accepted' "$work/mine.log")
+before=$(grep -c 'accepted (' "$work/mine.log")
 start_pool "$port"
 check "it goes on when the pool is back" wait_for 45 accepted_at_least $((before + 3))
 
@@ -49,7 +49,7 @@ kill -INT $mine
 check "Ctrl-C ends the miner within two seconds, with code 130" ends_within 2 130 $mine
 check "its partial result is written and marked" grep -q '"interrupted": true' "$work/mine.json"
 accepted=$(json_number "$work/mine.json" accepted)
-check "it counts what the pool accepted" test "$accepted" -eq "$(grep -c 'share accepted' "$work/mine.log")"
+check "it counts what the pool accepted" test "$accepted" -eq "$(grep -c 'accepted (' "$work/mine.log")"
 kill -INT $pool
 check "Ctrl-C ends the pool within two seconds, with code 130" ends_within 2 130 $pool
 
