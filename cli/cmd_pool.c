@@ -18,7 +18,7 @@
 struct options {
     const char *algo_name, *port_file, *daemon, *wallet, *ledger_path;
     struct plab_opt_list listen;
-    uint64_t verify_threads, duration_ms;
+    uint64_t verify_threads, duration_ms, max_sessions, max_per_host;
     struct plab_pool_config config;
 };
 
@@ -79,6 +79,10 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "with --daemon: whom blocks pay (default: a lab address)", 0, 0, NULL},
         {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
          "threads that check shares (default: 1)", 1, 256, NULL},
+        {0, "max-sessions", PLAB_OPT_U64, &options->max_sessions, "N",
+         "connections, all together (default: 16384)", 1, 1000000, NULL},
+        {0, "max-per-host", PLAB_OPT_U64, &options->max_per_host, "N",
+         "connections of one address (default: 1024)", 1, 1000000, NULL},
         {0, "duration", PLAB_OPT_DURATION, &options->duration_ms, "TIME",
          "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
@@ -118,6 +122,8 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     config->daemon_url = options->daemon;
     config->wallet = options->wallet != NULL ? options->wallet : PLAB_RPC_LAB_WALLET;
     config->verify_threads = (unsigned)options->verify_threads;
+    config->sessions_max = (unsigned)options->max_sessions;
+    config->sessions_per_host = (unsigned)options->max_per_host;
     config->duration_ms = options->duration_ms;
     config->handle_signals = true;
     return PLAB_OK;
@@ -221,6 +227,8 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
     struct options options = {.algo_name = "rx/0", .verify_threads = 1, .duration_ms = HOUR_MS};
     bool helped = false;
     plab_pool_config_init(&options.config);
+    options.max_sessions = options.config.sessions_max;
+    options.max_per_host = options.config.sessions_per_host;
     enum plab_status status = parse(argc, argv, &cli, &options, &helped, err);
     if (status != PLAB_OK || helped) {
         return status;

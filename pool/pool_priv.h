@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of the pool share: server.c, work.c, session.c, share.c. Not for other folders. */
+/* What the files of the pool share: server.c, listener.c, conn.c, session.c, work.c, share.c. Not
+ * for other folders. */
 #ifndef PLAB_POOL_POOL_PRIV_H
 #define PLAB_POOL_POOL_PRIV_H
 
@@ -8,9 +9,12 @@
 
 #include "base/bucket.h"
 #include "base/netguard.h"
+#include "net/acceptor.h"
+#include "net/stream.h"
 #include "pool/chain.h"
 #include "pool/daemon_priv.h"
 #include "pool/jobs.h"
+#include "pool/roster.h"
 #include "pool/server.h"
 #include "pool/vardiff.h"
 #include "pool/verifier.h"
@@ -21,35 +25,42 @@
 #define PLAB_POOL_TICK_MS 250
 #define PLAB_SESSION_ID_LEN 17
 
+/* One client. The first half is its connection (conn.c), the second what it says (session.c). */
 struct plab_session {
     struct plab_pool *pool;
+    struct plab_roster_entry entry;
     uint32_t number; /* from 1, never used twice: what others keep instead of a pointer */
-    uv_tcp_t tcp;
-    struct sockaddr_storage peer;
+    const struct plab_listener *listener;
+    struct plab_stream *stream; /* NULL: closed */
     char peer_name[PLAB_NETGUARD_NAME_LEN];
+    bool finishing;       /* nothing is read any more; closes when the last answer is out */
+    bool ending;          /* the end was sent */
+    bool closing;         /* freed soon, by the loop */
+    unsigned pending;     /* shares being verified */
+    uint64_t deadline_ns; /* of the login, later of silence, at last of closing */
+    const char *reason;   /* of closing; static */
+
     struct plab_frame frame;
     bool first_byte_seen, logged_in;
-    bool finishing; /* nothing is read any more; closes when the last answer is out */
-    bool closing;   /* uv_close() was called */
     char id[PLAB_SESSION_ID_LEN];
     char login[PLAB_STRATUM_TEXT_MAX + 1];
     struct plab_jobs jobs;
     struct plab_vardiff vardiff;
     struct plab_bucket requests, submits;
     int bad_score;
-    unsigned pending;     /* shares being verified */
-    uint64_t deadline_ns; /* of the login, later of silence, at last of closing */
-    uv_shutdown_t shutdown;
-    const char *reason; /* of closing; static */
+};
+
+/* How clients speak at a listener. */
+enum plab_listener_kind {
+    PLAB_LISTENER_TCP, /* lines */
+    PLAB_LISTENER_WS,  /* WebSocket */
 };
 
 struct plab_listener {
     struct plab_pool *pool;
-    uv_tcp_t tcp;
-    bool open;
-    bool held; /* a connection waits until there is work */
-    char name[PLAB_NETGUARD_NAME_LEN];
-    uint16_t port;
+    enum plab_listener_kind kind;
+    struct plab_acceptor *acceptor; /* NULL: not open */
+    uint16_t port;                  /* stays when it is closed */
 };
 
 /* A block that was handed to the daemon. */
@@ -75,16 +86,16 @@ struct plab_pool {
     struct plab_verifier *verifier;
     struct plab_chain chain;
     struct plab_daemon daemon;
-    struct plab_template *tmpl;     /* on the tip; NULL until there is one */
-    struct plab_session **sessions; /* owned, `sessions_max` places, filled from the front */
-    size_t session_count;
-    uint32_t last_session;
-    uint64_t id_key; /* session ids can't be guessed from numbers */
+    struct plab_template *tmpl; /* on the tip; NULL until there is one */
+    struct plab_roster roster;  /* of sessions */
+    size_t tick_at;             /* place in it where the last tick ended */
+    uint64_t id_key;            /* session ids can't be guessed from numbers */
     struct plab_found_block *found;
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;
     uint64_t began_ns;
     struct plab_pool_stats stats;
+    struct plab_stream_home home;
     char in[65536];                      /* bytes as they come */
     char out[2 * PLAB_STRATUM_LINE_MAX]; /* a line being built */
 };
@@ -116,24 +127,53 @@ unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_jo
 /* Makes a new job and sends it as a notification. */
 void plab_work_send_job(struct plab_session *session);
 
-/* session.c */
+/* listener.c */
 
-/* Takes the connection that waits at a listener. */
-void plab_session_accept(struct plab_listener *listener);
-/* Sends `len` bytes of pool->out. */
-void plab_session_send(struct plab_session *session, size_t len);
-void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
-                             const char *message);
+/* Opens all listeners of the configuration; nothing is accepted yet. Errors as plab_pool_create().
+ */
+PLAB_NODISCARD enum plab_status plab_listeners_open(struct plab_pool *pool, struct plab_error *err);
+/* Begins to accept. */
+void plab_listeners_run(struct plab_pool *pool);
+void plab_listeners_close(struct plab_pool *pool);
+
+/* conn.c: the connection of a session */
+
+/* Takes the socket `fd` that a listener accepted. */
+void plab_conn_accept(struct plab_listener *listener, int fd, const struct sockaddr *peer);
+/* Counts and logs a connection that was not taken. */
+void plab_conn_refused(struct plab_pool *pool, const struct sockaddr *peer, const char *why);
+/* Sends bytes as they are. A peer that doesn't read enough of what it was sent is closed. */
+void plab_conn_send(struct plab_session *session, const void *bytes, size_t len);
+/* Deadlines and variable difficulty. */
+void plab_conn_tick(struct plab_session *session, uint64_t now_ns);
+/* Begins the time of silence anew: the peer said something good. */
+void plab_conn_heard(struct plab_session *session, uint64_t now_ns);
 /* Stops reading; closes when pending shares are answered and sent. `reason` is static. */
 void plab_session_finish(struct plab_session *session, const char *reason);
 /* Goes on with a finish when the last pending share was answered. */
 void plab_session_settle(struct plab_session *session);
-/* Closes at once. The session is freed later, by the loop. */
+/* Closes at once; with `reset`, by RST. The session is freed later, by the loop. */
 void plab_session_close(struct plab_session *session, const char *reason);
-/* Deadlines and variable difficulty. */
-void plab_session_tick(struct plab_session *session, uint64_t now_ns);
+void plab_session_reset(struct plab_session *session, const char *reason);
 /* The session of that number, or NULL when it is gone. */
 struct plab_session *plab_session_find(struct plab_pool *pool, uint32_t number);
+/* Of the roster, from 0. */
+struct plab_session *plab_session_at(struct plab_pool *pool, size_t index);
+
+/* session.c: what is said on it */
+
+/* Prepares the protocol's half of a new session. */
+void plab_session_begin(struct plab_session *session, uint64_t now_ns);
+/* Gives back what it holds. */
+void plab_session_end(struct plab_session *session);
+/* Takes bytes of the peer. */
+void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len);
+/* Records a breach of the protocol and closes. */
+void plab_session_violation(struct plab_session *session, const char *what);
+/* Sends `len` bytes of pool->out. */
+void plab_session_send(struct plab_session *session, size_t len);
+void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
+                             const char *message);
 
 /* share.c */
 

@@ -2,7 +2,6 @@
 /* The pool as a whole: listeners, timers, signals, start and end. */
 #include "pool/server.h"
 
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,8 @@
 #include "daemon/http.h"
 #include "pool/pool_priv.h"
 
-#define BACKLOG 1024
+#define TICKS_PER_S (1000 / PLAB_POOL_TICK_MS)
+#define TICK_VISITS_MIN 1024
 #define DAEMON_POLL_MS 1000
 #define DAEMON_DEADLINE_MS 10000
 #define CHAIN_TX_MAX 24 /* most transaction hashes in a simulated block */
@@ -28,8 +28,8 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->verify_queue = 1024;
     config->login_deadline_ms = 10000;
     config->idle_deadline_ms = 600000;
-    config->sessions_max = 1024;
-    config->sessions_per_host = 256;
+    config->sessions_max = 16384;
+    config->sessions_per_host = 1024;
     config->bad_shares_max = 10;
     config->submits_per_s = 50;
     config->submits_burst = 200;
@@ -82,111 +82,22 @@ static void on_signal(uv_signal_t *handle, int number) {
     plab_pool_end(handle->data, interrupt ? PLAB_E_INTERRUPTED : PLAB_E_TERMINATED, NULL);
 }
 
+/* A few sessions each time, so that nothing waits for ten thousand of them; each within a second.
+ */
 static void on_tick(uv_timer_t *timer) {
     struct plab_pool *pool = timer->data;
+    struct plab_roster *roster = &pool->roster;
     uint64_t now_ns = plab_clock_ns();
-    for (size_t i = pool->session_count; i-- > 0;) {
-        plab_session_tick(pool->sessions[i], now_ns);
-    }
-    for (size_t i = 0; i < pool->config.listen_count; i++) {
-        if (pool->ready && pool->listeners[i].held) {
-            pool->listeners[i].held = false;
-            plab_session_accept(&pool->listeners[i]);
+    size_t share = (roster->count + TICKS_PER_S - 1) / TICKS_PER_S;
+    size_t visits = share > TICK_VISITS_MIN ? share : TICK_VISITS_MIN;
+    for (visits = visits < roster->count ? visits : roster->count; visits > 0; visits--) {
+        if (pool->tick_at == 0 || pool->tick_at > roster->count) {
+            pool->tick_at = roster->count;
+        }
+        if (pool->tick_at > 0) { /* backwards: one that is closed leaves its place to the last */
+            plab_conn_tick(plab_session_at(pool, --pool->tick_at), now_ns);
         }
     }
-}
-
-static void on_connection(uv_stream_t *stream, int code) {
-    struct plab_listener *listener = stream->data;
-    if (code < 0) {
-        plab_log_warn(listener->pool->config.log, "cannot take a connection at %s: %s",
-                      listener->name, uv_strerror(code));
-    } else if (!listener->pool->ready) {
-        listener->held = true; /* libuv waits until it is taken */
-    } else {
-        plab_session_accept(listener);
-    }
-}
-
-/* "ADDR:PORT" or "[ADDR]:PORT" with numeric addresses, or "localhost:PORT". */
-static enum plab_status parse_listen(const char *text, struct sockaddr_storage *out,
-                                     struct plab_error *err) {
-    char host[64] = "", shown[80];
-    const char *colon = strrchr(text, ':');
-    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-    char *end = NULL;
-    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-    bool good = colon != NULL && len > 0 && len < sizeof host && colon[1] >= '0' &&
-                colon[1] <= '9' && *end == '\0' && port <= UINT16_MAX;
-    if (good) {
-        memcpy(host, text + brackets, len - 2 * (size_t)brackets);
-        const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-        good = brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
-                        : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
-    }
-    if (!good) {
-        return plab_fail(err, PLAB_E_USAGE,
-                         "\"%s\" is no address to listen on; expected ADDR:PORT, such as "
-                         "127.0.0.1:3333 or [::1]:3333 (port 0: any free one)",
-                         plab_log_escape(text, strlen(text), shown, sizeof shown));
-    }
-    return PLAB_OK;
-}
-
-static uint16_t port_of(const struct sockaddr_storage *addr) {
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    memcpy(&v4, addr, sizeof v4);
-    memcpy(&v6, addr, sizeof v6);
-    return ntohs(addr->ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
-}
-
-static enum plab_status bind_listener(struct plab_listener *listener,
-                                      const struct sockaddr_storage *addr, struct plab_error *err) {
-    const struct sockaddr *any = (const struct sockaddr *)addr;
-    struct sockaddr_storage bound = {0};
-    int len = sizeof bound;
-    unsigned flags = addr->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
-    plab_netguard_name(any, listener->name);
-    uv_tcp_init(&listener->pool->loop, &listener->tcp);
-    listener->tcp.data = listener;
-    listener->open = true;
-    int code = uv_tcp_bind(&listener->tcp, any, flags);
-    if (code == 0) {
-        code = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
-    }
-    if (code == 0) {
-        code = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&bound, &len);
-    }
-    if (code < 0) {
-        return plab_fail(err, PLAB_E_RESOURCE, "cannot listen on %s: %s%s", listener->name,
-                         uv_strerror(code),
-                         code == UV_EADDRINUSE ? "; another program has the port, port 0 takes any "
-                                                 "free one"
-                                               : "");
-    }
-    listener->port = port_of(&bound);
-    plab_netguard_name((struct sockaddr *)&bound, listener->name);
-    return PLAB_OK;
-}
-
-static enum plab_status open_listeners(struct plab_pool *pool, struct plab_error *err) {
-    for (size_t i = 0; i < pool->config.listen_count; i++) {
-        struct sockaddr_storage addr = {0};
-        pool->listeners[i].pool = pool;
-        enum plab_status status = parse_listen(pool->config.listen[i], &addr, err);
-        if (status == PLAB_OK) {
-            status = plab_netguard_check((const struct sockaddr *)&addr, err);
-        }
-        if (status == PLAB_OK) {
-            status = bind_listener(&pool->listeners[i], &addr, err);
-        }
-        if (status != PLAB_OK) {
-            return status;
-        }
-    }
-    return PLAB_OK;
 }
 
 static void notify_verified(void *cookie) {
@@ -258,15 +169,16 @@ static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     }
     pool->loop_open = true;
     open_handles(pool);
-    pool->sessions = calloc(pool->config.sessions_max, sizeof(struct plab_session *));
-    if (pool->sessions == NULL) {
+    pool->home = (struct plab_stream_home){&pool->loop, pool->in, sizeof pool->in};
+    pool->id_key = plab_prng_next(&entropy);
+    if (plab_roster_init(&pool->roster, pool->config.sessions_max, plab_prng_next(&entropy)) !=
+        PLAB_OK) {
         return plab_fail(err, PLAB_E_NOMEM, "no memory for %u sessions", pool->config.sessions_max);
     }
-    pool->id_key = plab_prng_next(&entropy);
     /* Cheap and likely faults first; the verifier takes hundreds of MiB. */
     enum plab_status status = create_source(pool, plab_prng_next(&entropy), err);
     if (status == PLAB_OK) {
-        status = open_listeners(pool, err);
+        status = plab_listeners_open(pool, err);
     }
     if (status == PLAB_OK) {
         status = create_verifier(pool, err);
@@ -320,12 +232,7 @@ static void close_handles(struct plab_pool *pool) {
         uv_close(handles[i], NULL);
     }
     pool->handles_open = false;
-    for (size_t i = 0; i < PLAB_POOL_LISTEN_MAX; i++) {
-        if (pool->listeners[i].open) {
-            pool->listeners[i].open = false;
-            uv_close((uv_handle_t *)&pool->listeners[i].tcp, NULL);
-        }
-    }
+    plab_listeners_close(pool);
 }
 
 /* Gives everything back that the loop knows of; safe at any stage, and twice. */
@@ -334,8 +241,8 @@ static void shut_down(struct plab_pool *pool) {
     if (!pool->loop_open) {
         return;
     }
-    while (pool->session_count > 0) {
-        plab_session_close(pool->sessions[pool->session_count - 1], "the pool stops");
+    while (pool->roster.count > 0) {
+        plab_session_close(plab_session_at(pool, pool->roster.count - 1), "the pool stops");
     }
     if (pool->verifier != NULL) {
         plab_share_drop_all(plab_verifier_abandon(pool->verifier));
@@ -379,7 +286,7 @@ void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats
     struct plab_verifier_stats verifier;
     plab_verifier_stats(pool->verifier, &verifier);
     *stats = pool->stats;
-    stats->sessions_now = pool->session_count;
+    stats->sessions_now = pool->roster.count;
     stats->verified_hashes = verifier.hashes;
     stats->verify_ns = verifier.hash_ns;
     stats->seed_builds = verifier.seed_builds;
@@ -400,6 +307,6 @@ void plab_pool_destroy(struct plab_pool **pool) {
         last->found = next;
     }
     plab_template_unref(&last->tmpl);
-    free(last->sessions);
+    plab_roster_free(&last->roster);
     free(last);
 }

@@ -62,9 +62,10 @@ void plab_work_send_job(struct plab_session *session) {
 
 static void broadcast(struct plab_pool *pool) {
     /* Backwards: a session that doesn't read is closed here, and the last takes its place. */
-    for (size_t i = pool->session_count; i-- > 0;) {
-        if (pool->sessions[i]->logged_in) {
-            plab_work_send_job(pool->sessions[i]);
+    for (size_t i = pool->roster.count; i-- > 0;) {
+        struct plab_session *session = plab_session_at(pool, i);
+        if (session->logged_in) {
+            plab_work_send_job(session);
         }
     }
 }
@@ -80,12 +81,7 @@ static void open_the_doors(struct plab_pool *pool) {
             plab_pool_end(pool, status, &err);
         }
     }
-    for (size_t i = 0; i < pool->config.listen_count; i++) {
-        if (pool->listeners[i].held) {
-            pool->listeners[i].held = false;
-            plab_session_accept(&pool->listeners[i]);
-        }
-    }
+    plab_listeners_run(pool);
 }
 
 /* Takes the reference to `tmpl`. */

@@ -16,14 +16,10 @@ static void connect_next(struct plab_link *link);
 
 /* ---- the end ---- */
 
-static void on_tcp_closed(uv_handle_t *handle) {
-    struct plab_link *link = handle->data;
-    link->tcp_state = PLAB_TCP_NONE;
-    if (link->phase == PLAB_LINK_CONNECTING) {
-        connect_next(link);
-    } else {
-        free_when_done(link);
-    }
+static void on_stream_closed(void *cookie) {
+    struct plab_link *link = cookie;
+    link->streams--;
+    free_when_done(link);
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
@@ -33,7 +29,7 @@ static void on_timer_closed(uv_handle_t *handle) {
 }
 
 static void free_when_done(struct plab_link *link) {
-    if (link->phase != PLAB_LINK_ENDED || link->tcp_state != PLAB_TCP_NONE || link->timer_open) {
+    if (link->phase != PLAB_LINK_ENDED || link->streams > 0 || link->timer_open) {
         return;
     }
     const struct plab_link_events *events = link->events;
@@ -41,13 +37,6 @@ static void free_when_done(struct plab_link *link) {
     free(link->addresses);
     free(link);
     events->gone(events->cookie);
-}
-
-static void close_tcp(struct plab_link *link) {
-    if (link->tcp_state == PLAB_TCP_OPEN) {
-        link->tcp_state = PLAB_TCP_CLOSING;
-        uv_close((uv_handle_t *)&link->tcp, on_tcp_closed);
-    }
 }
 
 void plab_link_close(struct plab_link *link) {
@@ -59,7 +48,7 @@ void plab_link_close(struct plab_link *link) {
         plab_resolve_abandon(link->resolve);
         link->resolve = NULL;
     }
-    close_tcp(link);
+    plab_stream_close(&link->stream, false);
     uv_close((uv_handle_t *)&link->timer, on_timer_closed);
 }
 
@@ -80,92 +69,47 @@ void plab_link_fail(struct plab_link *link, enum plab_status status, const char 
 
 /* ---- sending ---- */
 
-struct write {
-    uv_write_t req;
-    struct plab_link *link;
-    char text[];
-};
-
-static void on_written(uv_write_t *req, int status) {
-    struct write *write = req->data;
-    struct plab_link *link = write->link;
-    free(write);
-    link->writes--;
-    link->write_since_ms = uv_now(link->tcp.loop);
-    if (status < 0 && link->phase != PLAB_LINK_ENDED) {
-        plab_link_fail(link, PLAB_E_NETWORK, "sending failed: %s", uv_strerror(status));
-    }
-}
-
 bool plab_link_send(struct plab_link *link, const char *line, size_t len) {
-    size_t waiting = uv_stream_get_write_queue_size((uv_stream_t *)&link->tcp);
-    if (waiting + len > QUEUE_MAX_BYTES) {
-        plab_link_fail(link, PLAB_E_NETWORK, "the pool doesn't read what we send (%zu bytes wait)",
-                       waiting);
+    struct plab_error err = {.text = ""};
+    enum plab_status status = plab_stream_send(link->stream, line, len, &err);
+    if (status == PLAB_E_RESOURCE) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool doesn't read what we send (%s)", err.text);
         return false;
     }
-    struct write *write = malloc(sizeof *write + len);
-    if (write == NULL) {
-        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to send");
+    if (status != PLAB_OK) {
+        plab_link_fail(link, status, "%s", err.text);
         return false;
-    }
-    write->link = link;
-    write->req.data = write;
-    memcpy(write->text, line, len);
-    uv_buf_t buf = uv_buf_init(write->text, (unsigned)len);
-    int status = uv_write(&write->req, (uv_stream_t *)&link->tcp, &buf, 1, on_written);
-    if (status < 0) {
-        free(write);
-        plab_link_fail(link, PLAB_E_NETWORK, "sending failed: %s", uv_strerror(status));
-        return false;
-    }
-    if (link->writes++ == 0) {
-        link->write_since_ms = uv_now(link->tcp.loop);
     }
     if (link->keepalive_at_ms != UINT64_MAX) {
-        link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+        link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
     }
     return true;
 }
 
-/* ---- reading ---- */
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-    struct plab_link *link = handle->data;
-    (void)suggested;
-    *buf = uv_buf_init(link->buffer, sizeof link->buffer);
+static void on_drained(void *cookie) {
+    struct plab_link *link = cookie;
+    plab_link_arm(link); /* no write is waited for any more */
 }
+
+/* ---- reading ---- */
 
 static void note_incomplete_line(struct plab_link *link, bool had_line_end) {
     bool incomplete = link->frame.len > 0 || link->frame.skipping;
     if (!incomplete) {
         link->line_since_ms = UINT64_MAX;
     } else if (had_line_end || link->line_since_ms == UINT64_MAX) {
-        link->line_since_ms = uv_now(link->tcp.loop);
+        link->line_since_ms = uv_now(link->home.loop);
     }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
-    struct plab_link *link = stream->data;
-    if (count == 0 || link->phase == PLAB_LINK_ENDED) {
-        return;
-    }
-    if (count == UV_EOF) {
-        plab_link_fail(link, PLAB_E_NETWORK, "the pool closed the connection%s",
-                       link->phase == PLAB_LINK_LOGGING_IN ? " before it answered the login" : "");
-        return;
-    }
-    if (count < 0) {
-        plab_link_fail(link, PLAB_E_NETWORK, "connection lost: %s", uv_strerror((int)count));
-        return;
-    }
-    size_t len = (size_t)count;
-    if (plab_frame_feed(&link->frame, buf->base, len, plab_link_on_frame, link) != PLAB_OK) {
+static void on_bytes(void *cookie, const char *bytes, size_t len) {
+    struct plab_link *link = cookie;
+    if (plab_frame_feed(&link->frame, bytes, len, plab_link_on_frame, link) != PLAB_OK) {
         plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to read");
         return;
     }
     if (link->phase != PLAB_LINK_ENDED) {
-        note_incomplete_line(link, memchr(buf->base, '\n', len) != NULL);
+        note_incomplete_line(link, memchr(bytes, '\n', len) != NULL);
         plab_link_hand_out_job(link);
     }
     if (link->phase != PLAB_LINK_ENDED) {
@@ -174,6 +118,19 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
 }
 
 /* ---- time ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t after(uint64_t since_ms, uint64_t ms) {
+    return since_ms < UINT64_MAX - ms ? since_ms + ms : UINT64_MAX;
+}
+
+/* The pool has taken nothing of what waits for it since; UINT64_MAX: nothing waits. */
+static uint64_t write_since(const struct plab_link *link) {
+    return link->stream != NULL ? plab_stream_waiting_since_ms(link->stream) : UINT64_MAX;
+}
 
 /* Fails the link if something took too long. */
 static void check_deadlines(struct plab_link *link, uint64_t now) {
@@ -198,7 +155,7 @@ static void check_deadlines(struct plab_link *link, uint64_t now) {
     if (link->line_since_ms != UINT64_MAX && now >= link->line_since_ms + reply_s) {
         plab_link_fail(link, PLAB_E_PROTOCOL, "a line without end for %.1f s",
                        (double)reply_s / 1000);
-    } else if (link->writes > 0 && now >= link->write_since_ms + reply_s) {
+    } else if (now >= after(write_since(link), reply_s)) {
         plab_link_fail(link, PLAB_E_NETWORK, "the pool read nothing for %.1f s",
                        (double)reply_s / 1000);
     }
@@ -216,10 +173,6 @@ static void on_timer(uv_timer_t *timer) {
     }
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 void plab_link_arm(struct plab_link *link) {
     uint64_t now = uv_now(link->timer.loop);
     uint64_t reply_ms = link->config->reply_timeout_ms;
@@ -231,9 +184,7 @@ void plab_link_arm(struct plab_link *link) {
     if (link->line_since_ms != UINT64_MAX) {
         next = earlier(next, link->line_since_ms + reply_ms);
     }
-    if (link->writes > 0) {
-        next = earlier(next, link->write_since_ms + reply_ms);
-    }
+    next = earlier(next, after(write_since(link), reply_ms));
     if (next == UINT64_MAX) {
         uv_timer_stop(&link->timer);
     } else {
@@ -243,70 +194,66 @@ void plab_link_arm(struct plab_link *link) {
 
 /* ---- connecting ---- */
 
-/* The address that the system really connected us to. */
-static enum plab_status check_peer(struct plab_link *link, struct plab_error *err) {
-    struct sockaddr_storage peer;
-    int len = sizeof peer;
-    int status = uv_tcp_getpeername(&link->tcp, (struct sockaddr *)&peer, &len);
-    if (status < 0) {
-        return plab_fail(err, PLAB_E_NETWORK, "connection lost: %s", uv_strerror(status));
-    }
-    return plab_netguard_check((const struct sockaddr *)&peer, err);
-}
-
-/* Goes on with the next address, once the socket is closed. */
-static void give_up_address(struct plab_link *link, int status) {
+/* Notes why it came to nothing with the address tried last. */
+static void note_address(struct plab_link *link, const char *reason) {
     char name[PLAB_NETGUARD_NAME_LEN];
     const struct sockaddr *addr = (const struct sockaddr *)&link->addresses[link->address_next - 1];
     snprintf(link->last_connect_error, sizeof link->last_connect_error, "%s: %s",
-             plab_netguard_name(addr, name), uv_strerror(status));
-    close_tcp(link);
+             plab_netguard_name(addr, name), reason);
 }
 
-static void on_connected(uv_connect_t *req, int status) {
-    struct plab_link *link = req->data;
-    struct plab_error err;
-    if (link->phase == PLAB_LINK_ENDED) {
-        return;
-    }
-    if (status < 0) {
-        give_up_address(link, status);
-        return;
-    }
-    enum plab_status checked = check_peer(link, &err);
-    if (checked != PLAB_OK) {
-        plab_link_fail(link, checked, "%s", err.text);
-        return;
-    }
-    uv_tcp_nodelay(&link->tcp, 1);
-    uv_tcp_keepalive(&link->tcp, 1, TCP_KEEPALIVE_S);
-    status = uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
-    if (status < 0) {
-        plab_link_fail(link, PLAB_E_NETWORK, "can't read: %s", uv_strerror(status));
-        return;
-    }
-    plab_link_login(link);
+static void on_opened(void *cookie) {
+    plab_link_login(cookie);
 }
 
+static void on_ended(void *cookie, enum plab_status status, const char *reason) {
+    struct plab_link *link = cookie;
+    if (status == PLAB_E_NETWORK && !plab_stream_is_connected(link->stream)) {
+        note_address(link, reason);
+        plab_stream_close(&link->stream, false);
+        connect_next(link);
+    } else if (status == PLAB_OK) {
+        plab_link_fail(link, PLAB_E_NETWORK, "the pool closed the connection%s",
+                       link->phase == PLAB_LINK_LOGGING_IN ? " before it answered the login" : "");
+    } else {
+        plab_link_fail(link, status, "%s", reason);
+    }
+}
+
+static enum plab_status connect_to(struct plab_link *link, const struct sockaddr *addr,
+                                   struct plab_error *err) {
+    static const struct plab_stream_events events = {.opened = on_opened,
+                                                     .bytes = on_bytes,
+                                                     .drained = on_drained,
+                                                     .ended = on_ended,
+                                                     .closed = on_stream_closed};
+    const struct plab_stream_config config = {.home = &link->home,
+                                              .events = &events,
+                                              .cookie = link,
+                                              .unsent_max = QUEUE_MAX_BYTES,
+                                              .keepalive_s = TCP_KEEPALIVE_S};
+    enum plab_status status = plab_stream_connect(&link->stream, &config, addr, err);
+    link->streams += status == PLAB_OK;
+    return status;
+}
+
+/* Begins to connect to the next address, if there is one that can be tried. */
 static void connect_next(struct plab_link *link) {
-    if (link->address_next == link->address_count) {
-        plab_link_fail(link, PLAB_E_NETWORK, "can't connect to %s", link->last_connect_error);
-        return;
+    while (link->address_next < link->address_count) {
+        struct plab_error err = {.text = ""};
+        const struct sockaddr *addr =
+            (const struct sockaddr *)&link->addresses[link->address_next++];
+        enum plab_status status = connect_to(link, addr, &err);
+        if (status == PLAB_OK) {
+            return;
+        }
+        if (status != PLAB_E_NETWORK) {
+            plab_link_fail(link, status, "%s", err.text);
+            return;
+        }
+        note_address(link, err.text);
     }
-    const struct sockaddr *addr = (const struct sockaddr *)&link->addresses[link->address_next++];
-    struct plab_error err;
-    if (plab_netguard_check(addr, &err) != PLAB_OK) {
-        plab_link_fail(link, PLAB_E_REFUSED, "%s", err.text);
-        return;
-    }
-    uv_tcp_init(link->timer.loop, &link->tcp); /* makes no socket yet, can't fail */
-    link->tcp.data = link;
-    link->tcp_state = PLAB_TCP_OPEN;
-    link->connect.data = link;
-    int status = uv_tcp_connect(&link->connect, &link->tcp, addr, on_connected);
-    if (status < 0) {
-        give_up_address(link, status);
-    }
+    plab_link_fail(link, PLAB_E_NETWORK, "can't connect to %s", link->last_connect_error);
 }
 
 /* One address outside the lab spoils the whole name: nobody should find out by chance. */
@@ -391,6 +338,7 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
     snprintf(link->last_connect_error, sizeof link->last_connect_error, "any address");
     link->keepalive_at_ms = link->line_since_ms = UINT64_MAX;
     link->connect_deadline_ms = uv_now(loop) + config->connect_timeout_ms;
+    link->home = (struct plab_stream_home){loop, link->buffer, sizeof link->buffer};
     uv_timer_init(loop, &link->timer);
     link->timer.data = link;
     link->timer_open = true;

@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "net/stream.h"
 #include "pool_client/client.h"
 #include "pool_client/resolve_priv.h"
 #include "stratum/frame.h"
@@ -61,12 +62,6 @@ enum plab_link_phase {
     PLAB_LINK_ENDED,
 };
 
-enum plab_tcp_state {
-    PLAB_TCP_NONE,
-    PLAB_TCP_OPEN,
-    PLAB_TCP_CLOSING,
-};
-
 enum plab_request_kind {
     PLAB_REQUEST_LOGIN,
     PLAB_REQUEST_SUBMIT,
@@ -95,10 +90,10 @@ struct plab_link {
     enum plab_link_phase phase;
 
     struct plab_resolve *resolve; /* while it goes on */
-    uv_connect_t connect;
-    uv_tcp_t tcp;
+    struct plab_stream *stream;   /* NULL: none (yet, or any more) */
+    struct plab_stream_home home;
+    unsigned streams; /* that the loop knows of, closed ones included */
     uv_timer_t timer;
-    enum plab_tcp_state tcp_state;
     bool timer_open;
     struct sockaddr_storage *addresses; /* owned */
     size_t address_count, address_next;
@@ -107,8 +102,6 @@ struct plab_link {
     uint64_t connect_deadline_ms;
     uint64_t keepalive_at_ms; /* UINT64_MAX: none */
     uint64_t line_since_ms;   /* a line is incomplete since; UINT64_MAX: none is */
-    uint64_t write_since_ms;  /* no write was finished since */
-    size_t writes;            /* unfinished */
 
     struct plab_frame frame;
     unsigned bad_lines;

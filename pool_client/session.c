@@ -25,7 +25,7 @@ static struct plab_request *add_request(struct plab_link *link, enum plab_reques
     *request = (struct plab_request){
         .kind = kind,
         .id = id,
-        .deadline_ms = uv_now(link->tcp.loop) + link->config->reply_timeout_ms,
+        .deadline_ms = uv_now(link->home.loop) + link->config->reply_timeout_ms,
         .sent_ns = plab_clock_ns(),
     };
     return request;
@@ -49,7 +49,7 @@ void plab_link_login(struct plab_link *link) {
 
 void plab_link_keepalive(struct plab_link *link) {
     char line[1024];
-    link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+    link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
     if (link->request_count == PLAB_REQUESTS_MAX) {
         return;
     }
@@ -213,7 +213,7 @@ static void take_login_reply(struct plab_link *link, const struct plab_stratum_r
         memcpy(link->session_id, reply->session_id, sizeof link->session_id);
         link->extensions = reply->extensions;
         if (link->config->keepalive || (reply->extensions & PLAB_EXT_KEEPALIVE)) {
-            link->keepalive_at_ms = uv_now(link->tcp.loop) + link->config->keepalive_ms;
+            link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
         }
         link->events->up(link->events->cookie, link);
         if (link->phase == PLAB_LINK_ONLINE) {

@@ -13,13 +13,14 @@ allowed() {
     arch) echo "arch pow base" ;;
     host) echo "host pow arch base" ;;
     stratum) echo "stratum base" ;;
+    net) echo "net base" ;;
     daemon) echo "daemon pow base" ;;
     bench) echo "bench host pow arch base" ;;
     bench/peers) echo "cli bench host pow arch base" ;; # a program of its own
-    pool_client) echo "pool_client host daemon stratum pow arch base" ;;
-    pool) echo "pool host daemon stratum pow arch base" ;;
+    pool_client) echo "pool_client host daemon net stratum pow arch base" ;;
+    pool) echo "pool host daemon net stratum pow arch base" ;;
     lab) echo "lab bench host stratum pow arch base" ;;
-    cli) echo "cli lab pool pool_client bench host daemon stratum pow arch base" ;;
+    cli) echo "cli lab pool pool_client bench host daemon net stratum pow arch base" ;;
     esac
 }
 
@@ -27,7 +28,7 @@ allowed() {
 third_party() {
     case $1 in
     hwloc.h | hwloc/* | libcpuid/*) echo "host" ;;
-    uv.h) echo "daemon pool_client pool lab cli" ;;
+    uv.h) echo "net daemon pool_client pool lab cli" ;;
     jansson.h) echo "daemon stratum pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "lab" ;;
     randomx.h) echo "bench/peers tests" ;;

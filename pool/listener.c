@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where clients connect: addresses as people write them, and what is spoken there. */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool_priv.h"
+
+/* "ADDR:PORT" or "[ADDR]:PORT" with numeric addresses, or "localhost:PORT". */
+static enum plab_status parse_listen(const char *text, struct sockaddr_storage *out,
+                                     struct plab_error *err) {
+    char host[64] = "", shown[80];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    char *end = NULL;
+    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
+    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    bool good = colon != NULL && len > 0 && len < sizeof host && colon[1] >= '0' &&
+                colon[1] <= '9' && *end == '\0' && port <= UINT16_MAX;
+    if (good) {
+        memcpy(host, text + brackets, len - 2 * (size_t)brackets);
+        const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+        good = brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
+                        : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
+    }
+    if (!good) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "\"%s\" is no address to listen on; expected ADDR:PORT, such as "
+                         "127.0.0.1:3333 or [::1]:3333 (port 0: any free one)",
+                         plab_log_escape(text, strlen(text), shown, sizeof shown));
+    }
+    return PLAB_OK;
+}
+
+static void on_accepted(void *cookie, int fd, const struct sockaddr *peer) {
+    plab_conn_accept(cookie, fd, peer);
+}
+
+static void on_refused(void *cookie, const struct sockaddr *peer) {
+    const struct plab_listener *listener = cookie;
+    plab_conn_refused(listener->pool, peer, "it is not a lab address");
+}
+
+static enum plab_status open_listener(struct plab_listener *listener, const char *text,
+                                      struct plab_error *err) {
+    static const struct plab_acceptor_events events = {on_accepted, on_refused};
+    struct plab_pool *pool = listener->pool;
+    struct sockaddr_storage addr = {0};
+    enum plab_status status = parse_listen(text, &addr, err);
+    if (status == PLAB_OK) {
+        status =
+            plab_acceptor_open(&listener->acceptor, &pool->loop, (const struct sockaddr *)&addr,
+                               &events, listener, pool->config.log, err);
+    }
+    if (status == PLAB_OK) {
+        listener->port = plab_acceptor_port(listener->acceptor);
+    }
+    return status;
+}
+
+enum plab_status plab_listeners_open(struct plab_pool *pool, struct plab_error *err) {
+    for (size_t i = 0; i < pool->config.listen_count; i++) {
+        pool->listeners[i].pool = pool;
+        enum plab_status status = open_listener(&pool->listeners[i], pool->config.listen[i], err);
+        if (status != PLAB_OK) {
+            return status;
+        }
+    }
+    return PLAB_OK;
+}
+
+void plab_listeners_run(struct plab_pool *pool) {
+    for (size_t i = 0; i < pool->config.listen_count; i++) {
+        plab_acceptor_run(pool->listeners[i].acceptor, true);
+    }
+}
+
+void plab_listeners_close(struct plab_pool *pool) {
+    for (size_t i = 0; i < PLAB_POOL_LISTEN_MAX; i++) {
+        plab_acceptor_close(&pool->listeners[i].acceptor);
+    }
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pool/roster.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/prng.h"
+
+struct plab_host {
+    struct plab_host *next; /* in its bucket */
+    uint8_t address[16];    /* IPv6, or IPv4 mapped into it */
+    unsigned count;
+};
+
+enum plab_status plab_roster_init(struct plab_roster *roster, size_t max, uint64_t key) {
+    size_t buckets = 1;
+    while (buckets < max) {
+        buckets *= 2;
+    }
+    memset(roster, 0, sizeof *roster);
+    roster->list = calloc(max, sizeof(struct plab_roster_entry *));
+    roster->by_number = calloc(buckets, sizeof(struct plab_roster_entry *));
+    roster->by_address = calloc(buckets, sizeof(struct plab_host *));
+    if (roster->list == NULL || roster->by_number == NULL || roster->by_address == NULL) {
+        plab_roster_free(roster);
+        return PLAB_E_NOMEM;
+    }
+    roster->max = max;
+    roster->mask = buckets - 1;
+    roster->key = key;
+    return PLAB_OK;
+}
+
+void plab_roster_free(struct plab_roster *roster) {
+    free(roster->list);
+    free(roster->by_number);
+    free(roster->by_address);
+    memset(roster, 0, sizeof *roster);
+}
+
+static void read_address(const struct sockaddr *peer, uint8_t out[16]) {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (peer->sa_family == AF_INET6) {
+        memcpy(&v6, peer, sizeof v6);
+        memcpy(out, &v6.sin6_addr, 16);
+    } else {
+        memcpy(&v4, peer, sizeof v4);
+        memcpy(out, mapped, sizeof mapped);
+        memcpy(out + sizeof mapped, &v4.sin_addr, 4);
+    }
+}
+
+static struct plab_host **bucket_of(const struct plab_roster *roster, const uint8_t address[16]) {
+    uint64_t halves[2];
+    memcpy(halves, address, sizeof halves);
+    struct plab_prng mix = {roster->key ^ halves[0]};
+    mix.state = plab_prng_next(&mix) ^ halves[1];
+    return &roster->by_address[plab_prng_next(&mix) & roster->mask];
+}
+
+static struct plab_host *find_host(const struct plab_roster *roster, const uint8_t address[16]) {
+    struct plab_host *host = *bucket_of(roster, address);
+    while (host != NULL && memcmp(host->address, address, sizeof host->address) != 0) {
+        host = host->next;
+    }
+    return host;
+}
+
+/* The host of that address, made when there is none yet; NULL without memory. */
+static struct plab_host *get_host(struct plab_roster *roster, const struct sockaddr *peer) {
+    uint8_t address[16];
+    read_address(peer, address);
+    struct plab_host *host = find_host(roster, address);
+    if (host == NULL) {
+        host = calloc(1, sizeof *host);
+        if (host != NULL) {
+            struct plab_host **bucket = bucket_of(roster, address);
+            memcpy(host->address, address, sizeof host->address);
+            host->next = *bucket;
+            *bucket = host;
+        }
+    }
+    return host;
+}
+
+static void leave_host(struct plab_roster *roster, struct plab_host *host) {
+    if (--host->count > 0) {
+        return;
+    }
+    struct plab_host **at = bucket_of(roster, host->address);
+    while (*at != host) {
+        at = &(*at)->next;
+    }
+    *at = host->next;
+    free(host);
+}
+
+bool plab_roster_add(struct plab_roster *roster, struct plab_roster_entry *entry, void *owner,
+                     const struct sockaddr *peer) {
+    if (roster->count == roster->max) {
+        return false;
+    }
+    entry->host = get_host(roster, peer);
+    if (entry->host == NULL) {
+        return false;
+    }
+    entry->host->count++;
+    entry->owner = owner;
+    entry->number = ++roster->last_number;
+    struct plab_roster_entry **bucket = &roster->by_number[entry->number & roster->mask];
+    entry->next = *bucket;
+    *bucket = entry;
+    entry->index = (uint32_t)roster->count;
+    roster->list[roster->count++] = entry;
+    return true;
+}
+
+void plab_roster_remove(struct plab_roster *roster, struct plab_roster_entry *entry) {
+    struct plab_roster_entry **at = &roster->by_number[entry->number & roster->mask];
+    while (*at != entry) {
+        at = &(*at)->next;
+    }
+    *at = entry->next;
+    struct plab_roster_entry *last = roster->list[--roster->count];
+    roster->list[entry->index] = last;
+    last->index = entry->index;
+    leave_host(roster, entry->host);
+    entry->host = NULL;
+}
+
+void *plab_roster_find(const struct plab_roster *roster, uint32_t number) {
+    const struct plab_roster_entry *entry = roster->by_number[number & roster->mask];
+    while (entry != NULL && entry->number != number) {
+        entry = entry->next;
+    }
+    return entry != NULL ? entry->owner : NULL;
+}
+
+unsigned plab_roster_of_host(const struct plab_roster *roster, const struct sockaddr *peer) {
+    uint8_t address[16];
+    read_address(peer, address);
+    const struct plab_host *host = find_host(roster, address);
+    return host != NULL ? host->count : 0;
+}
