@@ -69,8 +69,9 @@ struct plab_miner {
     _Atomic double progress_s;
     atomic_bool progress_news;
     bool stats_failed;
-    bool has_job;   /* `job` may be worked on: the session lasts, and it wasn't refused since */
-    bool knows_job; /* `job` was filled in once */
+    bool told_pages; /* the log said what memory was obtained, since the last build */
+    bool has_job;    /* `job` may be worked on: the session lasts, and it wasn't refused since */
+    bool knows_job;  /* `job` was filled in once */
     bool holds;
     bool online;
     bool paused; /* by plab_miner_pause() */

@@ -61,6 +61,7 @@ void plab_miner_note_state(struct plab_miner *miner, enum plab_workers_state sta
                                                         : "cache (light mode)",
                       stats.last_build_s, ahead ? ", its cache was built ahead" : "");
         miner->told_ahead = stats.caches_ahead;
+        miner->told_pages = false;
         tell_tuning(miner, &stats.tuning);
     }
     if (state == PLAB_WORKERS_BUILDING && miner->state != PLAB_WORKERS_BUILDING) {
@@ -119,6 +120,19 @@ static void write_stats(struct plab_miner *miner, uint64_t now_ns, uint64_t hash
     }
 }
 
+/* Scratchpads are taken by the workers with their first job: a tick later they are there. */
+static void tell_pages(struct plab_miner *miner, uint64_t hashes) {
+    struct plab_pages_report pages = {0};
+    char text[64];
+    if (!miner->told_pages && hashes > 0 && miner->state == PLAB_WORKERS_HASHING) {
+        miner->told_pages = true;
+        plab_workers_pages(miner->workers, &pages);
+        plab_log_info(miner->log, "memory: %.0f MiB obtained on pages of %s",
+                      (double)pages.asked_bytes / 0x1p20,
+                      plab_pages_describe(&pages, text, sizeof text));
+    }
+}
+
 void plab_miner_sample(struct plab_miner *miner) {
     uint64_t now = plab_clock_ns(), hashes = 0;
     for (unsigned i = 0; i < miner->config->workers.plan->threads; i++) {
@@ -133,6 +147,7 @@ void plab_miner_sample(struct plab_miner *miner) {
     if (rate > miner->rate_max_hps) {
         miner->rate_max_hps = rate;
     }
+    tell_pages(miner, hashes);
     write_stats(miner, now, hashes);
 }
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The parts of "powlab mine": cmd_mine.c (the verb), mine_options.c (what was asked for),
+ * mine_start.c (the summary before), mine_text.c and mine_json.c (the result, for people and
+ * programs), mine_keys.c (keys on a terminal).
+ */
+#ifndef PLAB_CLI_MINE_PRIV_H
+#define PLAB_CLI_MINE_PRIV_H
+
+#include "cli/memopt.h"
+#include "cli/opt.h"
+#include "cli/tuneopt.h"
+#include "pool_client/miner.h"
+
+struct json_t; /* jansson */
+
+struct plab_mine_options {
+    struct plab_opt_list urls;
+    const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats;
+    uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares;
+    struct plab_mem_options mem;
+    struct plab_tune_options tune;
+    bool keepalive, no_pin, nicehash;
+};
+
+/* What the machine has, for the summary. */
+struct plab_mine_machine {
+    size_t packages, cores, pus, nodes;
+    uint64_t l2_bytes, l3_bytes;
+};
+
+/* Everything of one run; the later members point into the earlier ones. */
+struct plab_mine {
+    struct plab_cli cli;
+    struct plab_mine_options options;
+    struct plab_mine_machine machine;
+    struct plab_url pools[PLAB_OPT_LIST_MAX];
+    struct plab_pin_plan plan; /* owned */
+    struct plab_miner_config config;
+};
+
+/* ---- mine_options.c ---- */
+
+/* Reads the command line. */
+PLAB_NODISCARD enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv,
+                                                bool *helped, struct plab_error *err);
+
+/* Makes the miner's configuration and the pinning plan of it. */
+PLAB_NODISCARD enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *err);
+
+/* ---- mine_start.c ---- */
+
+/* The summary before the run, to stderr: 80 columns, colours as the log has them. */
+void plab_mine_tell_start(const struct plab_mine *mine, bool keys);
+
+/* ---- mine_text.c ---- */
+
+/* The result after it, to stdout. */
+void plab_mine_print_result(const struct plab_miner_result *result);
+
+/* Hashes per second of hashing. */
+double plab_mine_rate_hps(const struct plab_miner_result *result);
+
+/* Sessions after the first. */
+uint64_t plab_mine_reconnects(const struct plab_miner_result *result);
+
+/* ---- mine_json.c ---- */
+
+/* The result as a document, see README.md of schemas in docs/json.md. Returns owned. */
+struct json_t *plab_mine_json(const struct plab_mine *mine, const struct plab_miner_result *result,
+                              enum plab_status status);
+
+#endif
