@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Scenarios: `lab run`, and `lab exec`, by which it starts its processes. */
+/* The laboratory's verbs: `lab run`, `lab exec`, by which it starts its processes, and the way to
+ * the others (cmd_lab_<name>.c). */
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -170,24 +171,33 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
 
 /* ---- lab ---- */
 
+static const struct {
+    const char *name;
+    plab_verb_fn *run;
+    const char *summary;
+} verbs[] = {
+    {"run", cmd_run, "run a scenario: pool, workers, phases, recorders, report"},
+    {"sample", plab_cmd_lab_sample, "what a detector on the host could see of a process"},
+    {"exec", cmd_exec, "run a program that is killed when its parent ends; used by run"},
+};
+
 static void print_help(FILE *out) {
-    fprintf(out,
-            "powlab lab: the laboratory\n\n"
-            "Usage: powlab lab run [options] SCENARIO\n\n"
-            "  run   %s\n"
-            "  exec  run a program that is killed when its parent ends; used by run\n\n"
-            "powlab lab run --help explains its options.\n",
-            run_verb.summary);
+    fprintf(out, "powlab lab: the laboratory\n\n"
+                 "Usage: powlab lab run [options] SCENARIO\n\n");
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(verbs); i++) {
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fprintf(out, "\npowlab lab run --help explains its options.\n");
 }
 
 enum plab_status plab_cmd_lab(int argc, char **argv, struct plab_error *err) {
-    static const char *const names[] = {"run", "exec"};
+    const char *names[PLAB_ARRAY_LEN(verbs)];
     const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "run") == 0) {
-        return cmd_run(argc - 1, argv + 1, err);
-    }
-    if (strcmp(name, "exec") == 0) {
-        return cmd_exec(argc - 1, argv + 1, err);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(verbs); i++) {
+        if (strcmp(name, verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1, err);
+        }
+        names[i] = verbs[i].name;
     }
     if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
         print_help(stdout);

@@ -235,6 +235,7 @@ static void stop_run(struct plab_run *run, enum plab_run_end end) {
     uv_timer_stop(&run->phase_timer);
     uv_timer_stop(&run->tick_timer);
     uv_timer_stop(&run->port_timer);
+    plab_run_observe_stop(run);
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
         run->slots[i].wanted_duty = 0;
         reconcile(&run->slots[i], in_a_hurry(run) ? HURRY_WORKER_MS : GRACE_MS);

@@ -40,6 +40,7 @@ struct plab_run_slot {
     struct plab_process_cpu cpu;
     uint64_t cpu_t_ns;
     struct plab_procwatch *watch; /* of the running instance; NULL: isn't watched */
+    uint64_t sampled_ns;          /* when its latest sample was begun */
 };
 
 /* A mean over time, of the seconds in which there was a value. */
@@ -68,6 +69,7 @@ struct plab_run {
     struct plab_timeline *timeline;
     struct plab_recorders *recorders;
     size_t absent_told; /* of what the recorders lack */
+    struct plab_child sampler;
     uint64_t ticks, last_tick_ns;
     double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;
@@ -142,5 +144,14 @@ void plab_run_recorder_instance_over(struct plab_run_slot *slot);
 
 /* Puts the means of the phases into the record and closes all tables. */
 void plab_run_recorder_finish(struct plab_run *run);
+
+/* ---- run_observe.c: now and then ---- */
+
+/* Starts a sampler for the process whose turn it is, if any. */
+PLAB_NODISCARD enum plab_status plab_run_observe_tick(struct plab_run *run, uint64_t now_ns,
+                                                      struct plab_error *err);
+
+/* Ends a sampler that is at work. */
+void plab_run_observe_stop(struct plab_run *run);
 
 #endif

@@ -193,7 +193,7 @@ static enum plab_status record_details(struct plab_run *run, uint64_t now_ns,
                                             slot->instances - 1, slot->child.pid, now_ns, err);
         }
     }
-    return status;
+    return status == PLAB_OK ? plab_run_observe_tick(run, now_ns, err) : status;
 }
 
 enum plab_status plab_run_recorder_tick(struct plab_run *run, struct plab_error *err) {
