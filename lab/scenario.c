@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/netguard.h"
 #include "lab/scenario_raw_priv.h"
-#include "lab/yamlpos_priv.h"
 #include "pow/algo.h"
+#include "yaml/place.h"
 
 #define FILE_MAX_BYTES (64 * 1024)
 #define KEY_MAX 96

@@ -1,7 +1,7 @@
 # A folder's .c files are its sources: adding a file needs no edit here.
 
 CORE_DIRS := base pow arch arch/$(ARCH_DIR)
-APP_DIRS := host stratum net daemon pool_client pool bench lab cli
+APP_DIRS := host stratum net daemon yaml pool_client pool bench lab cli
 ALL_C_FILES = $(wildcard $(addsuffix /*.[ch],base pow arch arch/x86 arch/arm $(APP_DIRS) bench/peers tests \
   tests/unit tests/core tests/checkasm tests/oracle))
 

@@ -14,12 +14,13 @@ allowed() {
     host) echo "host pow arch base" ;;
     stratum) echo "stratum base" ;;
     net) echo "net base" ;;
+    yaml) echo "yaml base" ;;
     daemon) echo "daemon pow base" ;;
     bench) echo "bench host pow arch base" ;;
     bench/peers) echo "cli bench host pow arch base" ;; # a program of its own
     pool_client) echo "pool_client host daemon net stratum pow arch base" ;;
-    pool) echo "pool host daemon net stratum pow arch base" ;;
-    lab) echo "lab bench host stratum pow arch base" ;;
+    pool) echo "pool pool_client yaml host daemon net stratum pow arch base" ;;
+    lab) echo "lab yaml bench host stratum pow arch base" ;;
     cli) echo "cli lab pool pool_client bench host daemon net stratum pow arch base" ;;
     esac
 }
@@ -30,7 +31,7 @@ third_party() {
     hwloc.h | hwloc/* | libcpuid/*) echo "host" ;;
     uv.h) echo "net daemon pool_client pool lab cli" ;;
     jansson.h) echo "daemon stratum pool lab bench bench/peers cli" ;;
-    cyaml/* | yaml.h) echo "lab" ;;
+    cyaml/* | yaml.h) echo "yaml lab pool" ;;
     randomx.h) echo "bench/peers tests" ;;
     openssl/* | criterion/*) echo "tests" ;;
     *) echo "any" ;;

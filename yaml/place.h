@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where things stand in a YAML text: for messages that name line and column. */
-#ifndef PLAB_LAB_YAMLPOS_PRIV_H
-#define PLAB_LAB_YAMLPOS_PRIV_H
+#ifndef PLAB_YAML_PLACE_H
+#define PLAB_YAML_PLACE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "yaml/place.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
-
-#include "lab/yamlpos_priv.h"
 
 static struct plab_yaml_mark from_libyaml(yaml_mark_t mark) {
     return (struct plab_yaml_mark){.line = mark.line + 1, .column = mark.column + 1};
