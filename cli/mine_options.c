@@ -15,11 +15,12 @@
 static const struct plab_verb verb = {
     .name = "mine",
     .summary = "pinned workers feeding a Stratum client",
-    .usage = "-o HOST:PORT [options]",
+    .usage = "-o HOST:PORT | --daemon URL [options]",
     .examples = "  powlab mine -o 127.0.0.1:3333 -a rx/0 -u worker1 -t 2\n"
                 "  powlab mine -o 127.0.0.1:3333 --duration 60s --json result.json\n"
                 "  powlab mine -o 127.0.0.1:3333 -o 127.0.0.1:3334 --retries 2 --shares 20\n"
-                "  powlab mine -o 10.0.0.5:3333 --cpus 0,2 --duty 50\n",
+                "  powlab mine -o 10.0.0.5:3333 --cpus 0,2 --duty 50\n"
+                "  powlab mine --daemon http://127.0.0.1:18081 -t 2\n",
     .notes =
         "Pools are lab addresses only; a name is judged by what it resolves to. With several -o\n"
         "the next one is tried after --retries failures, and the first one takes over again\n"
@@ -69,6 +70,14 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          "the nonce's top byte is the pool's, whatever it says", 0, 0, NULL},
         {0, "rig-id", PLAB_OPT_TEXT, &o->rig_id, "TEXT", "name of this rig (default none)", 0, 0,
          NULL},
+        {0, "daemon", PLAB_OPT_TEXT, &o->daemon, "URL",
+         "mine without a pool at a regtest daemon: http://HOST:PORT", 0, 0, NULL},
+        {0, "daemon-wallet", PLAB_OPT_TEXT, &o->wallet, "ADDRESS",
+         "that is paid (default: a lab's, whose keys anybody knows)", 0, 0, NULL},
+        {0, "daemon-poll-interval", PLAB_OPT_DURATION, &o->poll_ms, "TIME",
+         "between looks at its height (default 1s)", 20, 3600000, NULL},
+        {0, "daemon-job-timeout", PLAB_OPT_DURATION, &o->job_timeout_ms, "TIME",
+         "age at which a template is renewed (default 15s)", 1, 3600000, NULL},
         {0, "user-agent", PLAB_OPT_TEXT, &o->agent, "TEXT",
          "agent in the login (default: powlab/VERSION (Linux ...) ...)", 0, 0, NULL},
         {0, "cpu-affinity", PLAB_OPT_TEXT, &o->affinity, "MASK", "pin to the CPUs of 0x5", 0, 0,
@@ -159,8 +168,12 @@ static enum plab_status make_login(struct plab_stratum_login *login,
 static enum plab_status parse_pools(const struct plab_mine_options *o,
                                     struct plab_url pools[PLAB_OPT_LIST_MAX],
                                     struct plab_error *err) {
-    if (o->urls.count == 0) {
-        return plab_fail(err, PLAB_E_USAGE, "which pool? for instance -o 127.0.0.1:3333");
+    if (o->urls.count > 0 && o->daemon != NULL) {
+        return plab_fail(err, PLAB_E_USAGE, "-o and --daemon exclude each other");
+    }
+    if (o->urls.count == 0 && o->daemon == NULL) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "which pool? for instance -o 127.0.0.1:3333, or --daemon URL");
     }
     for (size_t i = 0; i < o->urls.count; i++) {
         enum plab_status status = plab_url_parse(o->urls.items[i], &pools[i], err);
@@ -218,6 +231,30 @@ static void set_workers(struct plab_mine *mine) {
     workers->duty_percent = (unsigned)o->duty;
 }
 
+static enum plab_status set_solo(struct plab_mine *mine, struct plab_error *err) {
+    const struct plab_mine_options *o = &mine->options;
+    struct plab_solo_config *solo = &mine->solo;
+    const struct plab_client_config *client = &mine->config.client;
+    if (o->daemon == NULL) {
+        return PLAB_OK;
+    }
+    if (mine->config.algo->has_commitment) {
+        return plab_fail(err, PLAB_E_USAGE, "a daemon takes no commitments: %s needs a pool",
+                         mine->config.algo->name);
+    }
+    plab_solo_defaults(solo);
+    solo->url = o->daemon;
+    solo->wallet = o->wallet != NULL ? o->wallet : solo->wallet;
+    solo->agent = client->login.agent;
+    solo->poll_ms = o->poll_ms > 0 ? o->poll_ms : solo->poll_ms;
+    solo->job_timeout_ms = o->job_timeout_ms > 0 ? o->job_timeout_ms : solo->job_timeout_ms;
+    solo->retry_base_ms = client->retry_base_ms;
+    solo->seed = client->seed;
+    solo->log = &mine->cli.log;
+    mine->config.solo = solo;
+    return PLAB_OK;
+}
+
 static void set_client(struct plab_mine *mine) {
     const struct plab_mine_options *o = &mine->options;
     struct plab_client_config *client = &mine->config.client;
@@ -257,6 +294,9 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
     }
     if (status == PLAB_OK) {
         status = make_login(&config->client.login, o, config->algo, err);
+    }
+    if (status == PLAB_OK) {
+        status = set_solo(mine, err);
     }
     return status == PLAB_OK ? make_plan(mine, err) : status;
 }

@@ -16,8 +16,8 @@ struct json_t; /* jansson */
 
 struct plab_mine_options {
     struct plab_opt_list urls;
-    const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats;
-    uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares;
+    const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats, *daemon, *wallet;
+    uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares, poll_ms, job_timeout_ms;
     struct plab_mem_options mem;
     struct plab_tune_options tune;
     bool keepalive, no_pin, nicehash;
@@ -36,6 +36,7 @@ struct plab_mine {
     struct plab_mine_machine machine;
     struct plab_url pools[PLAB_OPT_LIST_MAX];
     struct plab_pin_plan plan; /* owned */
+    struct plab_solo_config solo;
     struct plab_miner_config config;
 };
 

@@ -154,6 +154,10 @@ static void tell_threads(const struct plab_mine *mine) {
 static void tell_pools(const struct plab_mine *mine) {
     char name[PLAB_URL_NAME_LEN], user[400];
     const char *login = mine->config.client.login.login;
+    if (mine->config.solo != NULL) {
+        row(mine, "DAEMON", "%s pays %.12s... for its blocks", mine->solo.url, mine->solo.wallet);
+        return;
+    }
     plab_log_escape(login, strlen(login), user, sizeof user);
     for (size_t i = 0; i < mine->config.client.pool_count; i++) {
         char label[32];

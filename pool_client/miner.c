@@ -14,16 +14,17 @@
 
 static void on_state(void *cookie, enum plab_client_state state, const char *text) {
     struct plab_miner *miner = cookie;
+    const bool solo = miner->config->solo != NULL;
     miner->online = state == PLAB_CLIENT_ONLINE;
     switch (state) {
     case PLAB_CLIENT_CONNECTING:
         plab_log_debug(miner->log, "connecting to %s", text);
         break;
     case PLAB_CLIENT_ONLINE:
-        plab_log_info(miner->log, "logged in at %s", text);
+        plab_log_info(miner->log, "%s %s", solo ? "taking templates from" : "logged in at", text);
         break;
     case PLAB_CLIENT_OFFLINE:
-        plab_log_warn(miner->log, "pool %s", text);
+        plab_log_warn(miner->log, "%s %s", solo ? "daemon" : "pool", text);
         plab_miner_forget_jobs(miner);
         break;
     case PLAB_CLIENT_REFUSED:
@@ -128,7 +129,8 @@ static enum plab_status judge(struct plab_miner *miner) {
     if (result->logins == 0) {
         enum plab_status status =
             client->last_failure != PLAB_OK ? client->last_failure : PLAB_E_NETWORK;
-        return plab_fail(miner->err, status, "no pool gave a session during the whole run; %s",
+        return plab_fail(miner->err, status, "no %s gave a session during the whole run; %s",
+                         miner->config->solo != NULL ? "daemon" : "pool",
                          client->last_reason[0] != '\0' ? client->last_reason
                                                         : "none answered yet");
     }
@@ -188,15 +190,21 @@ static void init_handles(struct plab_miner *miner) {
     uv_timer_start(&miner->end, on_end, miner->config->duration_ms, 0);
 }
 
-static enum plab_status start(struct plab_miner *miner, struct plab_error *err) {
+static enum plab_status open_source(struct plab_miner *miner, struct plab_error *err) {
+    const struct plab_miner_config *config = miner->config;
     const struct plab_client_events events = {plab_miner_on_job, plab_miner_on_result, on_state,
                                               miner};
+    return config->solo != NULL
+               ? plab_source_daemon(&miner->source, &miner->loop, config->solo, &events, err)
+               : plab_source_pools(&miner->source, &miner->loop, &config->client, &events, err);
+}
+
+static enum plab_status start(struct plab_miner *miner, struct plab_error *err) {
     struct plab_workers_config workers = miner->config->workers;
     workers.notify = on_notify;
     workers.progress = miner->config->progress != NULL ? plab_miner_on_progress : NULL;
     workers.notify_cookie = workers.progress_cookie = miner;
-    enum plab_status status =
-        plab_source_pools(&miner->source, &miner->loop, &miner->config->client, &events, err);
+    enum plab_status status = open_source(miner, err);
     if (status == PLAB_OK) {
         status = plab_workers_create(&miner->workers, &workers, err);
     }

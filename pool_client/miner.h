@@ -20,6 +20,7 @@
 
 #include "host/workers.h"
 #include "pool_client/client.h"
+#include "pool_client/solo.h"
 
 struct plab_miner; /* a run that is going on */
 
@@ -37,7 +38,8 @@ struct plab_miner_guest {
 #define PLAB_MINER_GUESTS_MAX 4
 
 struct plab_miner_config {
-    struct plab_client_config client;   /* its log is used for the miner's lines too */
+    struct plab_client_config client;    /* its log is used for the miner's lines too */
+    const struct plab_solo_config *solo; /* mine at that daemon; NULL: at the client's pools */
     struct plab_workers_config workers; /* plan, kernels, pages, rx_mode, lanes, tune, duty_percent;
                                            the callbacks are set by the miner */
     const struct plab_algo *algo;       /* for jobs that don't name one */

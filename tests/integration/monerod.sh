@@ -1,5 +1,6 @@
 #!/bin/sh
-# A block that a real Monero daemon accepts: monerod (regtest) <- powlab pool <- powlab mine.
+# Blocks that a real Monero daemon accepts: monerod (regtest) <- powlab pool <- powlab mine, and
+# monerod <- powlab mine.
 # Skipped, with a clear line, only where monerod isn't installed.
 . "$(dirname "$0")/../lib.sh"
 
@@ -65,6 +66,29 @@ check "by as many blocks as the pool reports" test "$((after - before))" -eq "$b
 check "no share was invalid" test "$(json_number "$work/pool.json" invalid)" -eq 0
 check "no share was too low" test "$(json_number "$work/pool.json" low)" -eq 0
 check "the ledger has the blocks" grep -q '"event":"block".*"accepted":true' "$work/ledger"
+
+# The same chain, without a pool.
+before=$(monerod_height)
+solo() {
+    "$POWLAB" mine --daemon "http://127.0.0.1:$rpc" -t 1 --randomx-mode light --shares 3 --duration 4m \
+        --json "$work/solo.json" 2>"$work/solo.log" || {
+        tail -n 5 "$work/solo.log"
+        return 1
+    }
+}
+check "our miner gets three blocks in without a pool" solo
+# What was on its way at the end may have been taken as well.
+as_reported() {
+    rise=$(($(monerod_height) - before))
+    sure=$(json_number "$work/solo.json" accepted)
+    [ "$rise" -ge "$sure" ] && [ "$rise" -le $((sure + $(json_number "$work/solo.json" unanswered))) ]
+}
+check "monerod's height rises by as many as it reports" as_reported
+no_daemon_solo() {
+    "$POWLAB" mine --daemon "http://127.0.0.1:$gone" --duration 2s >/dev/null 2>"$work/err"
+    [ $? -eq 6 ] && grep -q "127.0.0.1:$gone" "$work/err"
+}
+check "and without a daemon it is exit code 6" no_daemon_solo
 
 no_daemon() {
     "$POWLAB" pool --daemon "http://127.0.0.1:$gone" --listen 127.0.0.1:0 2>"$work/err"
