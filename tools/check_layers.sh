@@ -33,7 +33,8 @@ third_party() {
     jansson.h) echo "daemon stratum pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "yaml lab pool" ;;
     randomx.h) echo "bench/peers tests" ;;
-    openssl/* | criterion/*) echo "tests" ;;
+    openssl/*) echo "net tests" ;;
+    criterion/*) echo "tests" ;;
     *) echo "any" ;;
     esac
 }

@@ -5,11 +5,11 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config git
-libhwloc-dev libuv1-dev libjansson-dev libcyaml-dev libyaml-dev"
+libhwloc-dev libuv1-dev libssl-dev libjansson-dev libcyaml-dev libyaml-dev"
 # libcpuid only knows x86.
 case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 
-check="libcriterion-dev libssl-dev librandomx-dev monero
+check="libcriterion-dev openssl librandomx-dev monero
 clang clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps"
 
