@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/jsonout.h"
 #include "cli/opt.h"
+#include "cli/tlsopt.h"
 #include "cli/verbs.h"
 #include "daemon/rpc_msg.h"
 #include "pool/ledger.h"
@@ -18,6 +19,7 @@
 struct options {
     const char *algo_name, *port_file, *daemon, *wallet, *ledger_path;
     struct plab_opt_list listen;
+    struct plab_pool_tls_options tls;
     uint64_t verify_threads, duration_ms, max_sessions, max_per_host;
     struct plab_pool_config config;
 };
@@ -35,14 +37,19 @@ static const struct plab_verb verb = {
     .usage = "[options]",
     .examples = "  powlab pool\n"
                 "  powlab pool -a cn/r --listen 127.0.0.1:0 --port-file port.txt --difficulty 50\n"
+                "  powlab pool --listen 127.0.0.1:3333 --listen tls://127.0.0.1:3443\n"
                 "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
-    .notes = "Every share is checked with the real hash. Without --daemon the chain is simulated:\n"
-             "a share that meets the network difficulty becomes the next block's parent.\n"
-             "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
-             "--regtest, --testnet, --stagenet) and found blocks are handed to it; a daemon of\n"
-             "the main network is refused (exit code 8).\n"
-             "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
+    .notes =
+        "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
+        "port, by the first byte), ws:// and wss:// (WebSocket). The certificate for TLS comes\n"
+        "from a CA of the lab, which is made on first use in --tls-dir.\n"
+        "Every share is checked with the real hash. Without --daemon the chain is simulated:\n"
+        "a share that meets the network difficulty becomes the next block's parent.\n"
+        "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
+        "--regtest, --testnet, --stagenet) and found blocks are handed to it; a daemon of\n"
+        "the main network is refused (exit code 8).\n"
+        "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
     .has_json = true,
     .has_kernels = true,
 };
@@ -53,8 +60,9 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
     const struct plab_opt opts[] = {
         {'a', "algo", PLAB_OPT_TEXT, &options->algo_name, "NAME", "algorithm (default: rx/0)", 0, 0,
          NULL},
-        {0, "listen", PLAB_OPT_LIST, &options->listen, "ADDR:PORT",
+        {0, "listen", PLAB_OPT_LIST, &options->listen, "[SCHEME://]ADDR:PORT",
          "where miners connect, repeatable (default 127.0.0.1:3333)", 0, 0, NULL},
+        PLAB_POOL_TLS_OPTS(&options->tls),
         {0, "port-file", PLAB_OPT_TEXT, &options->port_file, "FILE",
          "write the port of each listener to FILE once miners may connect", 0, 0, NULL},
         {0, "difficulty", PLAB_OPT_U64, &config->difficulty, "N",
@@ -117,6 +125,7 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
         config->listen[i] = options->listen.items[i];
         config->listen_count = i + 1;
     }
+    plab_pool_tls_options_set(&options->tls, config);
     config->kernels = &cli->kernels;
     config->log = &cli->log;
     config->daemon_url = options->daemon;
@@ -147,6 +156,11 @@ static enum plab_status on_ready(void *cookie, struct plab_pool *pool, struct pl
         plab_log_info(&run->cli->log, "%s: listening on %s (port %u), for %.0f s",
                       options->config.algo->name, options->config.listen[i],
                       (unsigned)plab_pool_port(pool, i), (double)options->duration_ms / 1e3);
+    }
+    struct plab_pool_tls tls;
+    if (plab_pool_tls(pool, &tls)) {
+        plab_log_info(&run->cli->log, "TLS: CA %s; SHA-256 of the certificate %s", tls.ca_file,
+                      tls.fingerprint);
     }
     return options->port_file != NULL ? write_ports(options, pool, err) : PLAB_OK;
 }

@@ -19,6 +19,7 @@ static const struct plab_verb verb = {
     .examples = "  powlab mine -o 127.0.0.1:3333 -a rx/0 -u worker1 -t 2\n"
                 "  powlab mine -o 127.0.0.1:3333 --duration 60s --json result.json\n"
                 "  powlab mine -o 127.0.0.1:3333 -o 127.0.0.1:3334 --retries 2 --shares 20\n"
+                "  powlab mine -o stratum+ssl://pool.lab.test:3443 --tls-ca ca.pem\n"
                 "  powlab mine -o 10.0.0.5:3333 --cpus 0,2 --duty 50\n"
                 "  powlab mine --daemon http://127.0.0.1:18081 -t 2\n",
     .notes =
@@ -30,7 +31,7 @@ static const struct plab_verb verb = {
         "shares were rejected or too few accepted, 6 when no pool ever gave a session, 8 when\n"
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
         "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
-        "ahead.\n" PLAB_TUNE_NOTES
+        "ahead.\n" PLAB_TLS_NOTES PLAB_TUNE_NOTES
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
     .has_kernels = true,
@@ -86,6 +87,7 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          0, NULL},
         {0, "no-pin", PLAB_OPT_FLAG, &o->no_pin, NULL, "leave placement to the scheduler", 0, 0,
          NULL},
+        PLAB_TLS_OPTS(&o->tls),
         PLAB_MEM_OPTS(&o->mem, "auto (default), fast or light"),
         PLAB_TUNE_OPTS(&o->tune),
         {0, "duty", PLAB_OPT_U64, &o->duty, "PERCENT",
@@ -288,6 +290,10 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
     }
     if (status == PLAB_OK) {
         status = parse_pools(o, mine->pools, err);
+    }
+    if (status == PLAB_OK) {
+        status =
+            plab_tls_options_set(&o->tls, mine->pools, o->urls.count, &config->client.tls, err);
     }
     if (status == PLAB_OK) {
         status = plab_client_check(&config->client, err);

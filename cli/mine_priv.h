@@ -9,6 +9,7 @@
 
 #include "cli/memopt.h"
 #include "cli/opt.h"
+#include "cli/tlsopt.h"
 #include "cli/tuneopt.h"
 #include "pool_client/miner.h"
 
@@ -20,6 +21,7 @@ struct plab_mine_options {
     uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares, poll_ms, job_timeout_ms;
     struct plab_mem_options mem;
     struct plab_tune_options tune;
+    struct plab_tls_options tls;
     bool keepalive, no_pin, nicehash;
 };
 

@@ -107,12 +107,31 @@ static void on_bytes(void *cookie, const char *bytes, size_t len) {
     }
 }
 
+/* The client has shown what it speaks, or its TLS session is there. */
+static void on_opened(void *cookie) {
+    struct plab_session *session = cookie;
+    struct plab_pool *pool = session->pool;
+    struct plab_tls_info tls;
+    session->securing = false;
+    session->deadline_ns = after_ms(plab_clock_ns(), pool->config.login_deadline_ms);
+    plab_roster_set_securing(&session->entry, false);
+    if (plab_stream_describe_tls(session->stream, &tls)) {
+        pool->stats.tls_sessions++;
+        plab_log_debug(pool->config.log, "session %u: %s, %s", session->number, tls.version,
+                       tls.cipher);
+    }
+}
+
+/* The recorded reasons are few and fixed, but for what OpenSSL says. */
 static void on_ended(void *cookie, enum plab_status status, const char *reason) {
-    (void)reason; /* the system's words; the recorded ones are few and fixed */
+    struct plab_session *session = cookie;
+    session->pool->stats.tls_failures += session->securing && status != PLAB_OK;
     if (status == PLAB_OK) {
-        plab_session_finish(cookie, "peer closed the connection");
+        plab_session_finish(session, "peer closed the connection");
+    } else if (status == PLAB_E_PROTOCOL) {
+        plab_session_violation(session, reason);
     } else {
-        plab_session_close(cookie, "connection lost");
+        plab_session_close(session, "connection lost");
     }
 }
 
@@ -124,8 +143,10 @@ void plab_conn_heard(struct plab_session *session, uint64_t now_ns) {
 
 void plab_conn_tick(struct plab_session *session, uint64_t now_ns) {
     if (now_ns >= session->deadline_ns) {
-        plab_session_close(session, session->logged_in ? "silent for too long"
-                                                       : "no login within the deadline");
+        session->pool->stats.tls_failures += session->securing;
+        plab_session_close(session, session->logged_in  ? "silent for too long"
+                                    : session->securing ? "no TLS handshake within the deadline"
+                                                        : "no login within the deadline");
         return;
     }
     if (session->logged_in && plab_vardiff_tick(&session->vardiff, now_ns)) {
@@ -136,7 +157,8 @@ void plab_conn_tick(struct plab_session *session, uint64_t now_ns) {
 /* ---- admission ---- */
 
 /* NULL when there is room for this connection, else why not. */
-static const char *why_not(const struct plab_pool *pool, const struct sockaddr *peer) {
+static const char *why_not(const struct plab_listener *listener, const struct sockaddr *peer) {
+    const struct plab_pool *pool = listener->pool;
     if (pool->stopping) {
         return "the pool is stopping";
     }
@@ -145,6 +167,10 @@ static const char *why_not(const struct plab_pool *pool, const struct sockaddr *
     }
     if (plab_roster_of_host(&pool->roster, peer) >= pool->config.sessions_per_host) {
         return "it has too many connections";
+    }
+    if (listener->security != PLAB_STREAM_PLAIN &&
+        plab_roster_securing_of_host(&pool->roster, peer) >= pool->config.handshakes_per_host) {
+        return "it has too many unfinished TLS handshakes";
     }
     return NULL;
 }
@@ -159,16 +185,34 @@ static void announce(struct plab_session *session) {
                    session->peer_name);
 }
 
+static void begin(struct plab_session *session, const struct sockaddr *peer) {
+    const struct plab_pool_config *config = &session->pool->config;
+    uint64_t now_ns = plab_clock_ns();
+    session->number = session->entry.number;
+    session->securing = !plab_stream_is_open(session->stream);
+    plab_roster_set_securing(&session->entry, session->securing);
+    session->deadline_ns = after_ms(now_ns, session->securing ? config->handshake_deadline_ms
+                                                              : config->login_deadline_ms);
+    plab_netguard_name(peer, session->peer_name);
+    plab_session_begin(session, now_ns);
+    announce(session);
+}
+
 static bool adopt(struct plab_session *session, int fd) {
-    static const struct plab_stream_events events = {
-        .bytes = on_bytes, .ended = on_ended, .finished = on_finished, .closed = on_closed};
+    static const struct plab_stream_events events = {.opened = on_opened,
+                                                     .bytes = on_bytes,
+                                                     .ended = on_ended,
+                                                     .finished = on_finished,
+                                                     .closed = on_closed};
     /* What a peer doesn't read shall show in our own queue soon, not fill megabytes of the
      * kernel's. */
     const struct plab_stream_config config = {.home = &session->pool->home,
                                               .events = &events,
                                               .cookie = session,
                                               .unsent_max = PLAB_POOL_UNSENT_MAX,
-                                              .send_buffer = PLAB_POOL_UNSENT_MAX};
+                                              .send_buffer = PLAB_POOL_UNSENT_MAX,
+                                              .security = session->listener->security,
+                                              .tls = session->pool->tls};
     return plab_stream_adopt(&session->stream, &config, fd, NULL) == PLAB_OK;
 }
 
@@ -191,18 +235,13 @@ static const char *admit(struct plab_listener *listener, int fd, const struct so
         plab_stream_close(&session->stream, false);
         return "there is no memory";
     }
-    uint64_t now_ns = plab_clock_ns();
-    session->number = session->entry.number;
-    plab_netguard_name(peer, session->peer_name);
-    session->deadline_ns = after_ms(now_ns, pool->config.login_deadline_ms);
-    plab_session_begin(session, now_ns);
-    announce(session);
+    begin(session, peer);
     return NULL;
 }
 
 void plab_conn_accept(struct plab_listener *listener, int fd, const struct sockaddr *peer) {
     struct plab_pool *pool = listener->pool;
-    const char *why = why_not(pool, peer);
+    const char *why = why_not(listener, peer);
     if (why != NULL) {
         close(fd);
     } else {

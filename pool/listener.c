@@ -6,27 +6,59 @@
 
 #include "pool/pool_priv.h"
 
+struct scheme {
+    const char *prefix;
+    enum plab_listener_kind kind;
+    enum plab_stream_security security;
+};
+
+static const struct scheme schemes[] = {
+    {"tcp://", PLAB_LISTENER_TCP, PLAB_STREAM_PLAIN},
+    {"tls://", PLAB_LISTENER_TCP, PLAB_STREAM_TLS},
+    {"auto://", PLAB_LISTENER_TCP, PLAB_STREAM_AUTO},
+    {"ws://", PLAB_LISTENER_WS, PLAB_STREAM_PLAIN},
+    {"wss://", PLAB_LISTENER_WS, PLAB_STREAM_TLS},
+};
+
+/* Takes the scheme off; without one it is plain TCP. */
+static const char *take_scheme(const char *text, struct plab_listener *listener) {
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(schemes); i++) {
+        size_t len = strlen(schemes[i].prefix);
+        if (strncmp(text, schemes[i].prefix, len) == 0) {
+            listener->kind = schemes[i].kind;
+            listener->security = schemes[i].security;
+            return text + len;
+        }
+    }
+    return text;
+}
+
 /* "ADDR:PORT" or "[ADDR]:PORT" with numeric addresses, or "localhost:PORT". */
-static enum plab_status parse_listen(const char *text, struct sockaddr_storage *out,
-                                     struct plab_error *err) {
-    char host[64] = "", shown[80];
+static bool parse_address(const char *text, struct sockaddr_storage *out) {
+    char host[64] = "";
     const char *colon = strrchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : 0;
     char *end = NULL;
     unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
     bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-    bool good = colon != NULL && len > 0 && len < sizeof host && colon[1] >= '0' &&
-                colon[1] <= '9' && *end == '\0' && port <= UINT16_MAX;
-    if (good) {
-        memcpy(host, text + brackets, len - 2 * (size_t)brackets);
-        const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-        good = brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
-                        : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
+    if (colon == NULL || len == 0 || len >= sizeof host || colon[1] < '0' || colon[1] > '9' ||
+        *end != '\0' || port > UINT16_MAX) {
+        return false;
     }
-    if (!good) {
+    memcpy(host, text + brackets, len - 2 * (size_t)brackets);
+    const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    return brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
+                    : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
+}
+
+static enum plab_status parse_listen(const char *text, struct plab_listener *listener,
+                                     struct sockaddr_storage *out, struct plab_error *err) {
+    char shown[80];
+    if (!parse_address(take_scheme(text, listener), out)) {
         return plab_fail(err, PLAB_E_USAGE,
                          "\"%s\" is no address to listen on; expected ADDR:PORT, such as "
-                         "127.0.0.1:3333 or [::1]:3333 (port 0: any free one)",
+                         "127.0.0.1:3333 or [::1]:3333 (port 0: any free one), with tcp://, "
+                         "tls://, auto://, ws:// or wss:// in front if you like",
                          plab_log_escape(text, strlen(text), shown, sizeof shown));
     }
     return PLAB_OK;
@@ -46,7 +78,10 @@ static enum plab_status open_listener(struct plab_listener *listener, const char
     static const struct plab_acceptor_events events = {on_accepted, on_refused};
     struct plab_pool *pool = listener->pool;
     struct sockaddr_storage addr = {0};
-    enum plab_status status = parse_listen(text, &addr, err);
+    enum plab_status status = parse_listen(text, listener, &addr, err);
+    if (status == PLAB_OK && listener->security != PLAB_STREAM_PLAIN && pool->labca == NULL) {
+        status = plab_certs_open(pool, err);
+    }
     if (status == PLAB_OK) {
         status =
             plab_acceptor_open(&listener->acceptor, &pool->loop, (const struct sockaddr *)&addr,
@@ -75,7 +110,18 @@ void plab_listeners_run(struct plab_pool *pool) {
     }
 }
 
+uint64_t plab_listeners_waits(const struct plab_pool *pool) {
+    uint64_t waits = pool->stats.accept_waits; /* of those that are closed */
+    for (size_t i = 0; i < PLAB_POOL_LISTEN_MAX; i++) {
+        if (pool->listeners[i].acceptor != NULL) {
+            waits += plab_acceptor_waits(pool->listeners[i].acceptor);
+        }
+    }
+    return waits;
+}
+
 void plab_listeners_close(struct plab_pool *pool) {
+    pool->stats.accept_waits = plab_listeners_waits(pool);
     for (size_t i = 0; i < PLAB_POOL_LISTEN_MAX; i++) {
         plab_acceptor_close(&pool->listeners[i].acceptor);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of the pool share: server.c, listener.c, conn.c, session.c, work.c, share.c. Not
- * for other folders. */
+/* What the files of the pool share: server.c, listener.c, certs.c, conn.c, session.c, work.c,
+ * share.c. Not for other folders. */
 #ifndef PLAB_POOL_POOL_PRIV_H
 #define PLAB_POOL_POOL_PRIV_H
 
@@ -33,6 +33,7 @@ struct plab_session {
     const struct plab_listener *listener;
     struct plab_stream *stream; /* NULL: closed */
     char peer_name[PLAB_NETGUARD_NAME_LEN];
+    bool securing;        /* the TLS handshake isn't over */
     bool finishing;       /* nothing is read any more; closes when the last answer is out */
     bool ending;          /* the end was sent */
     bool closing;         /* freed soon, by the loop */
@@ -59,6 +60,7 @@ enum plab_listener_kind {
 struct plab_listener {
     struct plab_pool *pool;
     enum plab_listener_kind kind;
+    enum plab_stream_security security;
     struct plab_acceptor *acceptor; /* NULL: not open */
     uint16_t port;                  /* stays when it is closed */
 };
@@ -79,6 +81,9 @@ struct plab_pool {
     enum plab_status status; /* outcome of the run */
     struct plab_error error;
     struct plab_listener listeners[PLAB_POOL_LISTEN_MAX];
+    struct plab_labca *labca;     /* NULL: no listener speaks TLS */
+    struct plab_tls_context *tls; /* of new connections */
+    char fingerprint[65];         /* of the certificate that it shows */
     uv_async_t verified, stop;
     uv_timer_t tick, refresh, duration;
     uv_signal_t sigint, sigterm;
@@ -134,7 +139,18 @@ void plab_work_send_job(struct plab_session *session);
 PLAB_NODISCARD enum plab_status plab_listeners_open(struct plab_pool *pool, struct plab_error *err);
 /* Begins to accept. */
 void plab_listeners_run(struct plab_pool *pool);
+/* How often accepting had to wait. */
+uint64_t plab_listeners_waits(const struct plab_pool *pool);
 void plab_listeners_close(struct plab_pool *pool);
+
+/* certs.c */
+
+/* Opens the lab CA and takes its server certificate. Errors as plab_labca_open(). */
+PLAB_NODISCARD enum plab_status plab_certs_open(struct plab_pool *pool, struct plab_error *err);
+/* Shows new connections another certificate of that kind. Nothing changes when it fails. */
+PLAB_NODISCARD enum plab_status plab_certs_change(struct plab_pool *pool, enum plab_labca_flaw flaw,
+                                                  struct plab_error *err);
+void plab_certs_close(struct plab_pool *pool);
 
 /* conn.c: the connection of a session */
 

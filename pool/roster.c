@@ -11,7 +11,7 @@
 struct plab_host {
     struct plab_host *next; /* in its bucket */
     uint8_t address[16];    /* IPv6, or IPv4 mapped into it */
-    unsigned count;
+    unsigned count, securing;
 };
 
 enum plab_status plab_roster_init(struct plab_roster *roster, size_t max, uint64_t key) {
@@ -110,6 +110,7 @@ bool plab_roster_add(struct plab_roster *roster, struct plab_roster_entry *entry
     }
     entry->host->count++;
     entry->owner = owner;
+    entry->securing = false;
     entry->number = ++roster->last_number;
     struct plab_roster_entry **bucket = &roster->by_number[entry->number & roster->mask];
     entry->next = *bucket;
@@ -128,6 +129,7 @@ void plab_roster_remove(struct plab_roster *roster, struct plab_roster_entry *en
     struct plab_roster_entry *last = roster->list[--roster->count];
     roster->list[entry->index] = last;
     last->index = entry->index;
+    plab_roster_set_securing(entry, false);
     leave_host(roster, entry->host);
     entry->host = NULL;
 }
@@ -140,9 +142,26 @@ void *plab_roster_find(const struct plab_roster *roster, uint32_t number) {
     return entry != NULL ? entry->owner : NULL;
 }
 
-unsigned plab_roster_of_host(const struct plab_roster *roster, const struct sockaddr *peer) {
+static const struct plab_host *host_of(const struct plab_roster *roster,
+                                       const struct sockaddr *peer) {
     uint8_t address[16];
     read_address(peer, address);
-    const struct plab_host *host = find_host(roster, address);
+    return find_host(roster, address);
+}
+
+unsigned plab_roster_of_host(const struct plab_roster *roster, const struct sockaddr *peer) {
+    const struct plab_host *host = host_of(roster, peer);
     return host != NULL ? host->count : 0;
+}
+
+void plab_roster_set_securing(struct plab_roster_entry *entry, bool securing) {
+    entry->host->securing += securing;
+    entry->host->securing -= entry->securing;
+    entry->securing = securing;
+}
+
+unsigned plab_roster_securing_of_host(const struct plab_roster *roster,
+                                      const struct sockaddr *peer) {
+    const struct plab_host *host = host_of(roster, peer);
+    return host != NULL ? host->securing : 0;
 }

@@ -19,6 +19,7 @@ struct plab_roster_entry {
     void *owner;
     uint32_t number;
     uint32_t index;
+    bool securing;
     struct plab_roster_entry *next; /* in its bucket */
     struct plab_host *host;
 };
@@ -53,5 +54,12 @@ void *plab_roster_find(const struct plab_roster *roster, uint32_t number);
 
 /* Entries of the same host, whatever the port; an IPv4-mapped IPv6 address is the IPv4 one. */
 unsigned plab_roster_of_host(const struct plab_roster *roster, const struct sockaddr *peer);
+
+/* Marks an entry whose TLS handshake is under way, or over. */
+void plab_roster_set_securing(struct plab_roster_entry *entry, bool securing);
+
+/* Entries of the same host with that mark. */
+unsigned plab_roster_securing_of_host(const struct plab_roster *roster,
+                                      const struct sockaddr *peer);
 
 #endif

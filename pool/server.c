@@ -26,6 +26,8 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->job_interval_ms = 30000;
     config->verify_threads = 1;
     config->verify_queue = 1024;
+    config->handshake_deadline_ms = 10000;
+    config->handshakes_per_host = 256;
     config->login_deadline_ms = 10000;
     config->idle_deadline_ms = 600000;
     config->sessions_max = 16384;
@@ -287,6 +289,7 @@ void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats
     plab_verifier_stats(pool->verifier, &verifier);
     *stats = pool->stats;
     stats->sessions_now = pool->roster.count;
+    stats->accept_waits = plab_listeners_waits(pool);
     stats->verified_hashes = verifier.hashes;
     stats->verify_ns = verifier.hash_ns;
     stats->seed_builds = verifier.seed_builds;
@@ -308,5 +311,6 @@ void plab_pool_destroy(struct plab_pool **pool) {
     }
     plab_template_unref(&last->tmpl);
     plab_roster_free(&last->roster);
+    plab_certs_close(last);
     free(last);
 }

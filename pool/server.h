@@ -9,6 +9,7 @@
 #define PLAB_POOL_SERVER_H
 
 #include "base/log.h"
+#include "net/labca.h"
 #include "pool/event.h"
 #include "pow/algo.h"
 #include "pow/kernel.h"
@@ -22,8 +23,14 @@ struct plab_pool_config {
     const struct plab_kernels *kernels; /* copied */
     const struct plab_log *log;         /* borrowed; may be NULL */
 
-    size_t listen_count;                      /* 1 or more */
-    const char *listen[PLAB_POOL_LISTEN_MAX]; /* "ADDR:PORT", "[ADDR]:PORT"; port 0: any free one */
+    /* "ADDR:PORT" or "[ADDR]:PORT", port 0: any free one. In front may stand what is spoken there:
+     * tcp:// (as without), tls://, auto:// (both, by the first byte), ws://, wss://. */
+    const char *listen[PLAB_POOL_LISTEN_MAX];
+    size_t listen_count; /* 1 or more */
+    struct {
+        struct plab_labca_config ca;
+        const char *keylog_file; /* NULL: none; borrowed */
+    } tls;                       /* of listeners that speak it */
 
     uint64_t difficulty;        /* of all sessions; 0: variable */
     uint64_t vardiff_start;     /* difficulty of a new session */
@@ -42,7 +49,9 @@ struct plab_pool_config {
     uint64_t duration_ms;    /* end by itself; 0: never */
     bool handle_signals;     /* SIGINT and SIGTERM end the run */
 
-    uint64_t login_deadline_ms; /* from the connection to a good login */
+    uint64_t handshake_deadline_ms; /* of TLS, from the connection on */
+    unsigned handshakes_per_host;   /* connections of one address whose TLS isn't there yet */
+    uint64_t login_deadline_ms; /* from the connection, or the end of its handshake, to a login */
     uint64_t idle_deadline_ms;  /* between two good requests */
     unsigned sessions_max;      /* connections, all together */
     unsigned sessions_per_host; /* connections of one address */
@@ -71,6 +80,8 @@ struct plab_pool_stats {
     uint64_t jobs, templates;
     uint64_t blocks_found, blocks_accepted;
     uint64_t protocol_errors;
+    uint64_t tls_sessions, tls_failures; /* handshakes that succeeded, that didn't */
+    uint64_t accept_waits; /* times that accepting waited for want of file descriptors */
     uint64_t verified_hashes, verify_ns, seed_builds, verify_queue_peak;
     uint64_t height;   /* of the current template */
     double duration_s; /* of plab_pool_run() */
@@ -92,6 +103,14 @@ void plab_pool_stop(struct plab_pool *pool);
 
 /* Port of listener `index`. */
 uint16_t plab_pool_port(const struct plab_pool *pool, size_t index);
+
+struct plab_pool_tls {
+    const char *ca_file;  /* what clients have to trust; borrowed from the pool */
+    char fingerprint[65]; /* SHA-256 of the certificate that is shown, 64 hex digits */
+};
+
+/* What clients can check; false when no listener speaks TLS. */
+bool plab_pool_tls(const struct plab_pool *pool, struct plab_pool_tls *out);
 
 /* Counters; within the run only from its callbacks, or after it. */
 void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats);

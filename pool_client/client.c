@@ -26,7 +26,8 @@ struct plab_client {
     uv_loop_t *loop;
     struct plab_client_config config;
     struct plab_client_events events;
-    struct plab_url *pools; /* owned */
+    struct plab_url *pools;       /* owned */
+    struct plab_tls_context *tls; /* NULL: no pool wants it */
     struct plab_link_events link_events;
     struct plab_prng prng;
     struct plab_bucket submits;
@@ -66,6 +67,7 @@ void plab_client_defaults(struct plab_client_config *config) {
 
 static void free_when_done(struct plab_client *client) {
     if (client->destroyed && client->alive == 0) {
+        plab_tls_context_unref(&client->tls);
         free(client->pools);
         free(client);
     }
@@ -113,6 +115,13 @@ static void probe_later(struct plab_client *client) {
     }
 }
 
+static void note_tls(struct plab_client_stats *stats, const struct plab_link *link) {
+    struct plab_tls_info tls = {.version = ""};
+    (void)plab_link_describe_tls(link, &tls); /* stays empty for a plain one */
+    snprintf(stats->tls_version, sizeof stats->tls_version, "%s", tls.version);
+    memcpy(stats->tls_fingerprint, tls.peer, sizeof stats->tls_fingerprint);
+}
+
 static void on_up(void *cookie, struct plab_link *link) {
     struct plab_client *client = cookie;
     char name[PLAB_URL_NAME_LEN];
@@ -132,6 +141,7 @@ static void on_up(void *cookie, struct plab_link *link) {
     client->online = true;
     client->online_since_ms = uv_now(client->loop);
     client->stats.logins++;
+    note_tls(&client->stats, link);
     client->stats.tally[client->pool].logins++;
     client->probe_failures = 0;
     probe_later(client);
@@ -238,8 +248,9 @@ static void on_gone(void *cookie) {
 }
 
 static struct plab_link *open_link(struct plab_client *client, size_t pool) {
-    struct plab_link *link = plab_link_open(client->loop, &client->config, &client->pools[pool],
-                                            &client->sequence, &client->link_events);
+    struct plab_link *link =
+        plab_link_open(client->loop, &client->config, client->tls, &client->pools[pool],
+                       &client->sequence, &client->link_events);
     client->alive += link != NULL ? 1 : 0;
     client->stats.tally[pool].attempts++;
     return link;
@@ -267,6 +278,22 @@ static void start_probe(uv_timer_t *timer) {
 
 /* ---- the outside ---- */
 
+/* What TLS needs, or NULL when no pool wants it. */
+static enum plab_status make_tls(const struct plab_client_config *config,
+                                 struct plab_tls_context **out, struct plab_error *err) {
+    const struct plab_client_tls *wish = &config->tls;
+    const struct plab_tls_client_config tls = {.ca_file = wish->ca_file,
+                                               .pin = wish->has_pin ? wish->pin : NULL,
+                                               .keylog_file = wish->keylog_file};
+    *out = NULL;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (config->pools[i].tls) {
+            return plab_tls_client_context(out, &tls, err);
+        }
+    }
+    return PLAB_OK;
+}
+
 enum plab_status plab_client_check(const struct plab_client_config *config,
                                    struct plab_error *err) {
     if (config->pool_count > PLAB_CLIENT_POOLS_MAX) {
@@ -282,7 +309,10 @@ enum plab_status plab_client_check(const struct plab_client_config *config,
             }
         }
     }
-    return PLAB_OK;
+    struct plab_tls_context *tls;
+    enum plab_status status = make_tls(config, &tls, err);
+    plab_tls_context_unref(&tls);
+    return status;
 }
 
 static void start_timers(struct plab_client *client) {
@@ -328,6 +358,12 @@ enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *
     client->prng.state = config->seed;
     plab_bucket_init(&client->submits, config->submits_per_s, config->submit_burst,
                      plab_clock_ns());
+    status = make_tls(config, &client->tls, err);
+    if (status != PLAB_OK) {
+        free(pools);
+        free(client);
+        return status;
+    }
     start_timers(client);
     *out = client;
     return PLAB_OK;

@@ -22,6 +22,7 @@
 #define PLAB_POOL_CLIENT_CLIENT_H
 
 #include "base/log.h"
+#include "net/tls.h"
 #include "pool_client/url.h"
 #include "stratum/msg.h"
 
@@ -68,9 +69,19 @@ struct plab_client_events {
 
 #define PLAB_CLIENT_POOLS_MAX 16
 
+/* TLS, for the pools whose address asks for it. Texts are borrowed while the client is there. */
+struct plab_client_tls {
+    const char *ca_file; /* PEM; the pool's name or address is checked too; NULL: no check */
+    bool has_pin;
+    uint8_t pin[PLAB_TLS_PIN_BYTES]; /* the only certificate that counts */
+    const char *sni; /* name to ask for; NULL: the pool's, unless it's an address; "": none */
+    const char *keylog_file; /* secrets for the lab's captures; NULL: none */
+};
+
 struct plab_client_config {
-    const struct plab_url *pools;    /* in order of preference; copied */
-    size_t pool_count;               /* 1 to PLAB_CLIENT_POOLS_MAX */
+    const struct plab_url *pools; /* in order of preference; copied */
+    size_t pool_count;            /* 1 to PLAB_CLIENT_POOLS_MAX */
+    struct plab_client_tls tls;
     struct plab_stratum_login login; /* sent as it is */
     bool keepalive;                  /* send them even if the pool doesn't announce it */
     unsigned retries; /* failures of a pool before the next one is tried, 1 or more */
@@ -86,7 +97,8 @@ struct plab_client_config {
 /* Times and limits as the field has them: 5 tries, 1 s to 30 s, 20 s, 20 s, 60 s, 20 submits/s. */
 void plab_client_defaults(struct plab_client_config *config);
 
-/* PLAB_E_REFUSED when one of the pools is given by an address that isn't a lab one. */
+/* PLAB_E_REFUSED when one of the pools is given by an address that isn't a lab one; PLAB_E_USAGE
+ * when what TLS needs can't be used. */
 PLAB_NODISCARD enum plab_status plab_client_check(const struct plab_client_config *config,
                                                   struct plab_error *err);
 
@@ -136,8 +148,10 @@ struct plab_client_stats {
     enum plab_status last_failure; /* PLAB_OK: none so far */
     char last_reason[400];         /* the pool's name and why; "" none so far */
     bool online;
-    double online_s; /* how long; 0 offline */
-    size_t pool;     /* that serves or is tried, an index of `tally` */
+    double online_s;                        /* how long; 0 offline */
+    char tls_version[16];                   /* of the last session, "TLSv1.3"; "" plain */
+    char tls_fingerprint[PLAB_TLS_PIN_LEN]; /* of its pool's certificate */
+    size_t pool;                            /* that serves or is tried, an index of `tally` */
     size_t pool_count;
     struct plab_client_tally tally[PLAB_CLIENT_POOLS_MAX];
 };

@@ -139,8 +139,10 @@ static void check_deadlines(struct plab_link *link, uint64_t now) {
                                        [PLAB_REQUEST_KEEPALIVE] = "keepalive"};
     uint64_t reply_s = link->config->reply_timeout_ms;
     if (link->phase <= PLAB_LINK_CONNECTING && now >= link->connect_deadline_ms) {
+        bool connected = link->stream != NULL && plab_stream_is_connected(link->stream);
         plab_link_fail(link, PLAB_E_NETWORK, "%s for %.1f s",
                        link->phase == PLAB_LINK_RESOLVING ? "the name didn't resolve"
+                       : connected                        ? "no end of the TLS handshake"
                                                           : "no connection",
                        (double)link->config->connect_timeout_ms / 1000);
         return;
@@ -194,6 +196,12 @@ void plab_link_arm(struct plab_link *link) {
 
 /* ---- connecting ---- */
 
+bool plab_link_numeric(const struct plab_url *pool, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    return uv_ip4_addr(pool->host, pool->port, (struct sockaddr_in *)out) == 0 ||
+           uv_ip6_addr(pool->host, pool->port, (struct sockaddr_in6 *)out) == 0;
+}
+
 /* Notes why it came to nothing with the address tried last. */
 static void note_address(struct plab_link *link, const char *reason) {
     char name[PLAB_NETGUARD_NAME_LEN];
@@ -202,7 +210,23 @@ static void note_address(struct plab_link *link, const char *reason) {
              plab_netguard_name(addr, name), reason);
 }
 
+/* An unchecked certificate could be anybody's: say so, and what to write to have it checked. */
+static void tell_tls(struct plab_link *link) {
+    struct plab_tls_info tls;
+    if (!plab_stream_describe_tls(link->stream, &tls)) {
+        return;
+    }
+    plab_log_debug(link->config->log, "%s: %s, %s", link->name, tls.version, tls.cipher);
+    if (!plab_tls_context_verifies(link->tls)) {
+        plab_log_warn(link->config->log,
+                      "%s: encrypted, but the certificate is not checked; it is "
+                      "--tls-fingerprint %s",
+                      link->name, tls.peer);
+    }
+}
+
 static void on_opened(void *cookie) {
+    tell_tls(cookie);
     plab_link_login(cookie);
 }
 
@@ -220,6 +244,16 @@ static void on_ended(void *cookie, enum plab_status status, const char *reason) 
     }
 }
 
+/* An address can't be asked for (RFC 6066). */
+static const char *server_name(const struct plab_link *link) {
+    const char *wish = link->config->tls.sni;
+    struct sockaddr_storage addr;
+    if (wish != NULL) {
+        return wish[0] != '\0' ? wish : NULL;
+    }
+    return plab_link_numeric(&link->pool, &addr) ? NULL : link->pool.host;
+}
+
 static enum plab_status connect_to(struct plab_link *link, const struct sockaddr *addr,
                                    struct plab_error *err) {
     static const struct plab_stream_events events = {.opened = on_opened,
@@ -231,7 +265,12 @@ static enum plab_status connect_to(struct plab_link *link, const struct sockaddr
                                               .events = &events,
                                               .cookie = link,
                                               .unsent_max = QUEUE_MAX_BYTES,
-                                              .keepalive_s = TCP_KEEPALIVE_S};
+                                              .keepalive_s = TCP_KEEPALIVE_S,
+                                              .security = link->tls != NULL ? PLAB_STREAM_TLS
+                                                                            : PLAB_STREAM_PLAIN,
+                                              .tls = link->tls,
+                                              .tls_host = link->pool.host,
+                                              .tls_sni = server_name(link)};
     enum plab_status status = plab_stream_connect(&link->stream, &config, addr, err);
     link->streams += status == PLAB_OK;
     return status;
@@ -298,12 +337,6 @@ static void on_resolved(void *cookie, const struct addrinfo *list, const char *r
     }
 }
 
-bool plab_link_numeric(const struct plab_url *pool, struct sockaddr_storage *out) {
-    memset(out, 0, sizeof *out);
-    return uv_ip4_addr(pool->host, pool->port, (struct sockaddr_in *)out) == 0 ||
-           uv_ip6_addr(pool->host, pool->port, (struct sockaddr_in6 *)out) == 0;
-}
-
 /* The first step comes from the loop, so that no event comes before plab_link_open() returns. */
 static void on_start(uv_timer_t *timer) {
     struct plab_link *link = timer->data;
@@ -324,8 +357,8 @@ static void on_start(uv_timer_t *timer) {
 }
 
 struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_config *config,
-                                 const struct plab_url *pool, uint64_t *sequence,
-                                 const struct plab_link_events *events) {
+                                 struct plab_tls_context *tls, const struct plab_url *pool,
+                                 uint64_t *sequence, const struct plab_link_events *events) {
     struct plab_link *link = calloc(1, sizeof *link);
     if (link == NULL) {
         return NULL;
@@ -334,6 +367,7 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
     link->events = events;
     link->sequence = sequence;
     link->pool = *pool;
+    link->tls = pool->tls ? tls : NULL;
     plab_url_name(pool, link->name);
     snprintf(link->last_connect_error, sizeof link->last_connect_error, "any address");
     link->keepalive_at_ms = link->line_since_ms = UINT64_MAX;
@@ -344,6 +378,10 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
     link->timer_open = true;
     uv_timer_start(&link->timer, on_start, 0, 0);
     return link;
+}
+
+bool plab_link_describe_tls(const struct plab_link *link, struct plab_tls_info *out) {
+    return link->stream != NULL && plab_stream_describe_tls(link->stream, out);
 }
 
 unsigned plab_link_extensions(const struct plab_link *link) {

@@ -29,12 +29,12 @@ struct plab_link_events {
     void *cookie;
 };
 
-/* Creates a link and starts it. `config`, `events` and `sequence` (the next request id, shared by
- * all links of a client) are borrowed until `gone`. NULL when there is no memory; then no event
- * comes. */
+/* Creates a link and starts it. `config`, `tls` (for a pool with TLS), `events` and `sequence` (the
+ * next request id, shared by all links of a client) are borrowed until `gone`. NULL when there is
+ * no memory; then no event comes. */
 struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_config *config,
-                                 const struct plab_url *pool, uint64_t *sequence,
-                                 const struct plab_link_events *events);
+                                 struct plab_tls_context *tls, const struct plab_url *pool,
+                                 uint64_t *sequence, const struct plab_link_events *events);
 
 /* Ends it silently. It frees itself when the loop has run. */
 void plab_link_close(struct plab_link *link);
@@ -48,6 +48,9 @@ bool plab_link_submit(struct plab_link *link, const struct plab_client_share *sh
                       const struct plab_stratum_job *job);
 
 unsigned plab_link_extensions(const struct plab_link *link);
+
+/* Describes the TLS session; false when there is none. */
+bool plab_link_describe_tls(const struct plab_link *link, struct plab_tls_info *out);
 
 /* The numeric form of a pool's address, if it is one (port included). */
 bool plab_link_numeric(const struct plab_url *pool, struct sockaddr_storage *out);
@@ -84,6 +87,7 @@ struct plab_odd_counts {
 struct plab_link {
     const struct plab_client_config *config;
     const struct plab_link_events *events;
+    struct plab_tls_context *tls; /* NULL: plain */
     uint64_t *sequence;
     struct plab_url pool;
     char name[PLAB_URL_NAME_LEN];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 
 #define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%"
@@ -12,7 +13,8 @@
 static enum plab_status bad_url(const char *text, const char *why, struct plab_error *err) {
     char shown[120];
     return plab_fail(err, PLAB_E_USAGE,
-                     "pool address \"%s\" %s; write host:port or stratum+tcp://host:port",
+                     "pool address \"%s\" %s; write host:port, stratum+tcp://host:port or, for "
+                     "TLS, stratum+ssl://host:port",
                      plab_log_escape(text, strlen(text), shown, sizeof shown), why);
 }
 
@@ -54,15 +56,31 @@ static bool split(const char *at, size_t len, const char **host, size_t *host_le
     return true;
 }
 
+/* Takes the scheme off. False for one that nobody knows. */
+static bool take_scheme(const char **at, bool *tls) {
+    static const struct {
+        const char *prefix;
+        bool tls;
+    } schemes[] = {{"stratum+tcp://", false}, {"tcp://", false},     {"stratum+ssl://", true},
+                   {"stratum+tls://", true},  {"stratums://", true}, {"ssl://", true},
+                   {"tls://", true}};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(schemes); i++) {
+        size_t len = strlen(schemes[i].prefix);
+        if (strncmp(*at, schemes[i].prefix, len) == 0) {
+            *at += len;
+            *tls = schemes[i].tls;
+            return true;
+        }
+    }
+    return strstr(*at, "://") == NULL;
+}
+
 enum plab_status plab_url_parse(const char *text, struct plab_url *out, struct plab_error *err) {
-    static const char scheme[] = "stratum+tcp://";
     const char *at = text, *host, *port;
     size_t host_len;
     memset(out, 0, sizeof *out);
     out->port = PLAB_URL_DEFAULT_PORT;
-    if (strncmp(text, scheme, sizeof scheme - 1) == 0) {
-        at += sizeof scheme - 1;
-    } else if (strstr(text, "://") != NULL) {
+    if (!take_scheme(&at, &out->tls)) {
         return bad_url(text, "has a scheme that this build doesn't support", err);
     }
     size_t len = strlen(at);
