@@ -30,6 +30,7 @@ third_party() {
     case $1 in
     hwloc.h | hwloc/* | libcpuid/*) echo "host" ;;
     uv.h) echo "net daemon pool_client pool lab cli" ;;
+    libwebsockets.h) echo "net" ;;
     jansson.h) echo "daemon stratum pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "yaml lab pool" ;;
     randomx.h) echo "bench/peers tests" ;;
