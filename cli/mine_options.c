@@ -69,6 +69,8 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          "send keepalives though the pool doesn't ask for them", 0, 0, NULL},
         {0, "nicehash", PLAB_OPT_FLAG, &o->nicehash, NULL,
          "the nonce's top byte is the pool's, whatever it says", 0, 0, NULL},
+        {0, "allow-reconnect", PLAB_OPT_FLAG, &o->allow_reconnect, NULL,
+         "follow client.reconnect, to the same host or lab addresses", 0, 0, NULL},
         {0, "rig-id", PLAB_OPT_TEXT, &o->rig_id, "TEXT", "name of this rig (default none)", 0, 0,
          NULL},
         {0, "daemon", PLAB_OPT_TEXT, &o->daemon, "URL",
@@ -263,6 +265,7 @@ static void set_client(struct plab_mine *mine) {
     plab_client_defaults(client);
     client->pools = mine->pools;
     client->pool_count = o->urls.count;
+    client->allow_reconnect = o->allow_reconnect;
     client->keepalive = o->keepalive;
     client->retries = (unsigned)o->retries;
     client->retry_base_ms = o->retry_pause_ms;

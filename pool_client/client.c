@@ -38,7 +38,11 @@ struct plab_client {
     unsigned alive; /* links and timers that aren't closed yet */
     bool destroyed, refused;
 
-    size_t pool;       /* index of the active one */
+    size_t pool;    /* index of the active one */
+    bool has_moved; /* it is to be found at `moved` now */
+    struct plab_url moved;
+    bool redirecting; /* the session ends because the pool said so */
+    unsigned refused_redirects;
     unsigned failures; /* of this pool, in a row */
     unsigned streak;   /* of all pools, in a row */
     unsigned probe_failures;
@@ -71,6 +75,17 @@ static void free_when_done(struct plab_client *client) {
         free(client->pools);
         free(client);
     }
+}
+
+/* What happens often is logged the first, second, fourth, eighth ... time. */
+static bool worth_a_line(unsigned *count) {
+    ++*count;
+    return (*count & (*count - 1)) == 0;
+}
+
+/* Where the active pool is. */
+static const struct plab_url *place(const struct plab_client *client) {
+    return client->has_moved ? &client->moved : &client->pools[client->pool];
 }
 
 static void tell_state(struct plab_client *client, enum plab_client_state state, const char *text) {
@@ -136,6 +151,7 @@ static void on_up(void *cookie, struct plab_link *link) {
         client->active = link;
         client->probe = NULL;
         client->pool = 0;
+        client->has_moved = false;
         client->failures = client->streak = 0;
     }
     client->online = true;
@@ -145,7 +161,7 @@ static void on_up(void *cookie, struct plab_link *link) {
     client->stats.tally[client->pool].logins++;
     client->probe_failures = 0;
     probe_later(client);
-    tell_state(client, PLAB_CLIENT_ONLINE, plab_url_name(&client->pools[client->pool], name));
+    tell_state(client, PLAB_CLIENT_ONLINE, plab_url_name(place(client), name));
 }
 
 static void on_job(void *cookie, struct plab_link *link, const struct plab_stratum_job *job) {
@@ -181,22 +197,23 @@ static void count_failure(struct plab_client *client, enum plab_status status, c
         client->failures = client->streak = 0;
     }
     client->online = false;
-    client->failures++;
+    client->failures += client->redirecting ? 0 : 1; /* no reason to leave the pool */
     client->streak++;
     client->stats.failures++;
     client->stats.tally[client->pool].failures++;
     client->stats.last_failure = status;
     snprintf(client->stats.last_reason, sizeof client->stats.last_reason, "%s: %s",
-             plab_url_name(&client->pools[client->pool], name), reason);
+             plab_url_name(place(client), name), reason);
 }
 
 static void plan_retry(struct plab_client *client, const char *reason) {
     char name[PLAB_URL_NAME_LEN], text[PLAB_URL_NAME_LEN + 600];
-    plab_url_name(&client->pools[client->pool], name);
+    plab_url_name(place(client), name);
     uint64_t wait_ms = pause_ms(client, client->streak);
     bool moves = client->failures >= client->config.retries && client->config.pool_count > 1;
     if (moves) {
         client->failures = 0;
+        client->has_moved = false;
         client->pool = (client->pool + 1) % client->config.pool_count;
         wait_ms = pause_ms(client, 1);
         if (client->pool == 0) { /* a whole round in vain */
@@ -205,8 +222,7 @@ static void plan_retry(struct plab_client *client, const char *reason) {
     }
     char next[PLAB_URL_NAME_LEN];
     snprintf(text, sizeof text, "%s: %s; trying %s in %.1f s", name, reason,
-             moves ? plab_url_name(&client->pools[client->pool], next) : "again",
-             (double)wait_ms / 1000);
+             moves ? plab_url_name(place(client), next) : "again", (double)wait_ms / 1000);
     uv_timer_start(&client->retry_timer, start_attempt, wait_ms, 0);
     tell_state(client, PLAB_CLIENT_OFFLINE, text);
 }
@@ -218,6 +234,7 @@ static void on_down(void *cookie, struct plab_link *link, enum plab_status statu
         return;
     }
     bool was_probe = link == client->probe;
+    bool was_online = client->online;
     if (was_probe) {
         client->probe = NULL;
         client->stats.tally[0].failures++;
@@ -238,7 +255,32 @@ static void on_down(void *cookie, struct plab_link *link, enum plab_status statu
             client->probe = NULL;
         }
         plan_retry(client, reason);
+        client->has_moved &= was_online; /* else there is nobody at that place */
     }
+}
+
+static void on_redirect(void *cookie, struct plab_link *link, const char *host, uint16_t port) {
+    struct plab_client *client = cookie;
+    struct plab_error err;
+    struct plab_url to;
+    char name[PLAB_URL_NAME_LEN];
+    if (client->destroyed || link != client->active) {
+        return;
+    }
+    if (plab_url_move(place(client), host, port, &to, &err) != PLAB_OK) {
+        if (worth_a_line(&client->refused_redirects)) {
+            plab_log_warn(client->config.log, "not followed: %s (%u)", err.text,
+                          client->refused_redirects);
+        }
+        return;
+    }
+    client->stats.redirects++;
+    plab_url_name(&to, name);
+    client->redirecting = true;
+    plab_link_fail(link, PLAB_E_NETWORK, "the pool moved to %s", name);
+    client->redirecting = false;
+    client->moved = to;
+    client->has_moved = true;
 }
 
 static void on_gone(void *cookie) {
@@ -247,10 +289,10 @@ static void on_gone(void *cookie) {
     free_when_done(client);
 }
 
-static struct plab_link *open_link(struct plab_client *client, size_t pool) {
-    struct plab_link *link =
-        plab_link_open(client->loop, &client->config, client->tls, &client->pools[pool],
-                       &client->sequence, &client->link_events);
+static struct plab_link *open_link(struct plab_client *client, size_t pool,
+                                   const struct plab_url *url) {
+    struct plab_link *link = plab_link_open(client->loop, &client->config, client->tls, url,
+                                            &client->sequence, &client->link_events);
     client->alive += link != NULL ? 1 : 0;
     client->stats.tally[pool].attempts++;
     return link;
@@ -259,18 +301,18 @@ static struct plab_link *open_link(struct plab_client *client, size_t pool) {
 static void start_attempt(uv_timer_t *timer) {
     struct plab_client *client = timer->data;
     char name[PLAB_URL_NAME_LEN];
-    client->active = open_link(client, client->pool);
+    client->active = open_link(client, client->pool, place(client));
     if (client->active == NULL) {
         count_failure(client, PLAB_E_NOMEM, "not enough memory");
         plan_retry(client, "not enough memory");
         return;
     }
-    tell_state(client, PLAB_CLIENT_CONNECTING, plab_url_name(&client->pools[client->pool], name));
+    tell_state(client, PLAB_CLIENT_CONNECTING, plab_url_name(place(client), name));
 }
 
 static void start_probe(uv_timer_t *timer) {
     struct plab_client *client = timer->data;
-    client->probe = open_link(client, 0);
+    client->probe = open_link(client, 0, &client->pools[0]);
     if (client->probe == NULL) {
         probe_later(client);
     }
@@ -351,6 +393,7 @@ enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *
         .up = on_up,
         .job = on_job,
         .result = on_result,
+        .redirect = on_redirect,
         .down = on_down,
         .gone = on_gone,
         .cookie = client,

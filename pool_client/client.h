@@ -12,7 +12,14 @@
  *
  * What the pool says is believed only as far as it can be checked: a job that can't be used is
  * refused and logged, a repeated one is ignored, of a burst only the newest is handed out, an
- * answer counts as success only if it says so plainly, a request to reconnect elsewhere is ignored.
+ * answer counts as success only if it says so plainly.
+ *
+ * A notice "client.reconnect" is ignored unless `allow_reconnect`. Then it is followed when it
+ * comes within a session and names the pool's own host or, in numbers, a lab address: the session
+ * ends, which counts as a failure of the pool, so that notices can't chase the client about faster
+ * than its pauses grow; the next attempt goes to the new place, and back to the listed one when
+ * that gives no session.
+ *
  * The nonce byte of pools with "nicehash" is reported, not interpreted.
  *
  * Everything runs on the loop's thread. The loop's owner must run it until it is empty after
@@ -83,6 +90,7 @@ struct plab_client_config {
     size_t pool_count;            /* 1 to PLAB_CLIENT_POOLS_MAX */
     struct plab_client_tls tls;
     struct plab_stratum_login login; /* sent as it is */
+    bool allow_reconnect;            /* follow client.reconnect, within the lab */
     bool keepalive;                  /* send them even if the pool doesn't announce it */
     unsigned retries; /* failures of a pool before the next one is tried, 1 or more */
     uint64_t retry_base_ms, retry_cap_ms;
@@ -147,6 +155,7 @@ struct plab_client_stats {
     uint64_t failures;             /* sessions and attempts that ended, whatever the reason */
     enum plab_status last_failure; /* PLAB_OK: none so far */
     char last_reason[400];         /* the pool's name and why; "" none so far */
+    uint64_t redirects;            /* notices to reconnect that were followed */
     bool online;
     double online_s;                        /* how long; 0 offline */
     char tls_version[16];                   /* of the last session, "TLSv1.3"; "" plain */

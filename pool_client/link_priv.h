@@ -23,6 +23,8 @@ struct plab_link_events {
     void (*up)(void *cookie, struct plab_link *link); /* logged in; a job follows */
     void (*job)(void *cookie, struct plab_link *link, const struct plab_stratum_job *job);
     void (*result)(void *cookie, const struct plab_client_result *result);
+    /* The pool wants to be reconnected to there. Only while it is up, and if that is allowed. */
+    void (*redirect)(void *cookie, struct plab_link *link, const char *host, uint16_t port);
     /* The link failed by itself. Called once, not after plab_link_close(). */
     void (*down)(void *cookie, struct plab_link *link, enum plab_status status, const char *reason);
     void (*gone)(void *cookie); /* its memory is free; the last event of every link */

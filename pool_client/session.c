@@ -270,6 +270,10 @@ static void log_bad_message(struct plab_link *link, unsigned *count, const char 
 static void take_redirect(struct plab_link *link, const struct plab_stratum_reply *reply,
                           const char *why) {
     char host[120], text[200];
+    if (why == NULL && link->config->allow_reconnect && link->phase == PLAB_LINK_ONLINE) {
+        link->events->redirect(link->events->cookie, link, reply->host, reply->port);
+        return;
+    }
     snprintf(text, sizeof text, "powlab stays where it was told to go; asked for %s port %u",
              plab_log_escape(reply->host, strlen(reply->host), host, sizeof host),
              (unsigned)reply->port);

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <uv.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/netguard.h"
 
 #define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%"
 
@@ -99,6 +102,30 @@ enum plab_status plab_url_parse(const char *text, struct plab_url *out, struct p
     }
     return port == NULL ? PLAB_OK
                         : parse_port(text, port, (size_t)(at + len - port), &out->port, err);
+}
+
+enum plab_status plab_url_move(const struct plab_url *from, const char *host, uint16_t port,
+                               struct plab_url *out, struct plab_error *err) {
+    char shown[120];
+    struct sockaddr_storage addr = {0};
+    const char *escaped = plab_log_escape(host, strlen(host), shown, sizeof shown);
+    bool numeric = uv_ip4_addr(host, port, (struct sockaddr_in *)&addr) == 0 ||
+                   uv_ip6_addr(host, port, (struct sockaddr_in6 *)&addr) == 0;
+    if (strcasecmp(host, from->host) != 0 && !numeric) {
+        return plab_fail(err, PLAB_E_REFUSED,
+                         "client.reconnect to \"%s\": neither the pool's own host nor an address",
+                         escaped);
+    }
+    if (numeric && plab_netguard_check((const struct sockaddr *)&addr, err) != PLAB_OK) {
+        return PLAB_E_REFUSED;
+    }
+    if (strlen(host) > PLAB_URL_HOST_MAX || strspn(host, HOST_CHARACTERS) != strlen(host)) {
+        return plab_fail(err, PLAB_E_REFUSED, "client.reconnect to \"%s\": no host name", escaped);
+    }
+    *out = *from;
+    snprintf(out->host, sizeof out->host, "%s", host);
+    out->port = port;
+    return PLAB_OK;
 }
 
 const char *plab_url_name(const struct plab_url *url, char out[PLAB_URL_NAME_LEN]) {

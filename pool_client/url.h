@@ -25,6 +25,12 @@ struct plab_url {
 PLAB_NODISCARD enum plab_status plab_url_parse(const char *text, struct plab_url *out,
                                                struct plab_error *err);
 
+/* The pool `from` under another host and port, as the pool itself told: they are good when the host
+ * is its own, or is a lab address in numbers. PLAB_E_REFUSED names what isn't. */
+PLAB_NODISCARD enum plab_status plab_url_move(const struct plab_url *from, const char *host,
+                                              uint16_t port, struct plab_url *out,
+                                              struct plab_error *err);
+
 /* Length of the text of plab_url_name() with its NUL. */
 #define PLAB_URL_NAME_LEN (PLAB_URL_HOST_MAX + 16)
 

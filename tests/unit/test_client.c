@@ -3,156 +3,8 @@
 #include <stdlib.h>
 
 #include "base/attr.h"
-#include "pool_client/client.h"
 #include "tests/harness.h"
-#include "tests/unit/fake_pool.h"
-
-#define HEX32 "00112233445566778899aabbccddeeff"
-#define BLOB HEX32 HEX32 HEX32 HEX32 "000102030405060708090a0b"
-#define JOB(id) "{\"blob\":\"" BLOB "\",\"job_id\":\"" id "\",\"target\":\"ffffff00\"}"
-#define LOGIN_OK(ext)                                                                      \
-    "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":null,\"result\":{\"id\":\"s1\",\"job\":" JOB( \
-        "j1") ",\"extensions\":[" ext "],\"status\":\"OK\"}}\n"
-#define NOTIFY(job) "{\"jsonrpc\":\"2.0\",\"method\":\"job\",\"params\":" job "}\n"
-
-/* A client, up to two pools, and what happened. */
-struct bench {
-    uv_loop_t loop;
-    uv_timer_t limit;
-    struct plab_client *client;
-    struct plab_client_config config;
-    struct fake_pool pool[2];
-    unsigned jobs, online, offline, refused;
-    unsigned verdicts[4];
-    uint64_t last_job, last_tag;
-    char job_id[PLAB_STRATUM_ID_MAX + 1];
-    char reason[400];      /* of the last result */
-    char state_text[1000]; /* of the last offline or refused state */
-    char online_text[300];
-    bool destroy_on_job;
-    bool (*done)(const struct bench *);
-    bool timed_out;
-};
-
-static void on_job(void *cookie, const struct plab_client_job *job) {
-    struct bench *bench = cookie;
-    bench->jobs++;
-    CHECK(job->number > bench->last_job);
-    bench->last_job = job->number;
-    memcpy(bench->job_id, job->job->job_id, sizeof bench->job_id);
-    if (bench->destroy_on_job) {
-        plab_client_destroy(&bench->client);
-    }
-}
-
-static void on_result(void *cookie, const struct plab_client_result *result) {
-    struct bench *bench = cookie;
-    bench->verdicts[result->verdict]++;
-    bench->last_tag = result->tag;
-    snprintf(bench->reason, sizeof bench->reason, "%s", result->reason);
-    CHECK(result->latency_ms >= 0 && result->latency_ms < 10000);
-}
-
-static void on_state(void *cookie, enum plab_client_state state, const char *text) {
-    struct bench *bench = cookie;
-    bench->online += state == PLAB_CLIENT_ONLINE;
-    bench->offline += state == PLAB_CLIENT_OFFLINE;
-    bench->refused += state == PLAB_CLIENT_REFUSED;
-    if (state == PLAB_CLIENT_OFFLINE || state == PLAB_CLIENT_REFUSED) {
-        snprintf(bench->state_text, sizeof bench->state_text, "%s", text);
-    } else if (state == PLAB_CLIENT_ONLINE) {
-        snprintf(bench->online_text, sizeof bench->online_text, "%s", text);
-    }
-}
-
-static void on_limit(uv_timer_t *timer) {
-    struct bench *bench = timer->data;
-    bench->timed_out = true;
-}
-
-static void open_bench(struct bench *bench) {
-    memset(bench, 0, sizeof *bench);
-    CHECK(uv_loop_init(&bench->loop) == 0);
-    uv_timer_init(&bench->loop, &bench->limit);
-    bench->limit.data = bench;
-    plab_client_defaults(&bench->config);
-    strcpy(bench->config.login.login, "lab");
-    strcpy(bench->config.login.pass, "x");
-    strcpy(bench->config.login.agent, "test/1");
-    bench->config.retry_base_ms = 5;
-    bench->config.retry_cap_ms = 20;
-    bench->config.connect_timeout_ms = 2000;
-    bench->config.reply_timeout_ms = 5000; /* tests of deadlines have shorter ones */
-    bench->config.keepalive_ms = 60000;
-}
-
-static struct plab_url url_of(const struct fake_pool *pool) {
-    struct plab_url url = {.host = "127.0.0.1", .port = pool->port};
-    return url;
-}
-
-static void start_client(struct bench *bench, size_t pools) {
-    struct plab_url urls[2] = {url_of(&bench->pool[0]), url_of(&bench->pool[1])};
-    const struct plab_client_events events = {on_job, on_result, on_state, bench};
-    struct plab_error err = {.text = ""};
-    bench->config.pools = urls;
-    bench->config.pool_count = pools;
-    CHECK_MSG(plab_client_create(&bench->client, &bench->loop, &bench->config, &events, &err) ==
-                  PLAB_OK,
-              "%s", err.text);
-}
-
-/* Runs until `done` says so; fails the test after `limit_ms`. */
-static void run_until(struct bench *bench, bool (*done)(const struct bench *), unsigned limit_ms) {
-    bench->timed_out = false;
-    uv_timer_start(&bench->limit, on_limit, limit_ms, 0);
-    while (!done(bench) && !bench->timed_out) {
-        uv_run(&bench->loop, UV_RUN_ONCE);
-    }
-    uv_timer_stop(&bench->limit);
-    CHECK_MSG(!bench->timed_out, "nothing happened; online %u, offline %u \"%s\", jobs %u",
-              bench->online, bench->offline, bench->state_text, bench->jobs);
-}
-
-static void run_for(struct bench *bench, unsigned ms) {
-    bench->timed_out = false;
-    uv_timer_start(&bench->limit, on_limit, ms, 0);
-    while (!bench->timed_out) {
-        uv_run(&bench->loop, UV_RUN_ONCE);
-    }
-}
-
-static void close_bench(struct bench *bench) {
-    plab_client_destroy(&bench->client);
-    for (size_t i = 0; i < 2; i++) {
-        if (bench->pool[i].loop != NULL) {
-            fake_pool_stop(&bench->pool[i]);
-        }
-    }
-    uv_close((uv_handle_t *)&bench->limit, NULL);
-    uv_run(&bench->loop, UV_RUN_DEFAULT);
-    CHECK(uv_loop_close(&bench->loop) == 0); /* nothing was forgotten */
-}
-
-static bool is_online(const struct bench *bench) {
-    return bench->online > 0 && bench->jobs > 0;
-}
-
-static bool has_failed(const struct bench *bench) {
-    return bench->offline > 0;
-}
-
-static bool has_failed_three_times(const struct bench *bench) {
-    return bench->offline >= 3;
-}
-
-static bool is_refused(const struct bench *bench) {
-    return bench->refused > 0;
-}
-
-static bool has_verdict(const struct bench *bench) {
-    return bench->verdicts[0] + bench->verdicts[1] + bench->verdicts[2] + bench->verdicts[3] > 0;
-}
+#include "tests/unit/client_bench.h"
 
 /* ---- the login's answer ---- */
 
@@ -306,12 +158,6 @@ static void answer_submit(struct fake_conn *conn, const char *line) {
     fake_say(conn, "%s\n", script->answer);
 }
 
-static struct plab_client_share share_for(const struct bench *bench, uint64_t tag) {
-    struct plab_client_share share = {.job_number = bench->last_job, .tag = tag, .nonce = {1}};
-    memset(share.result, 0xab, sizeof share.result);
-    return share;
-}
-
 static const struct submit_script submit_scripts[] = {
     {"{\"id\":2,\"error\":null,\"result\":{\"status\":\"OK\"}}", PLAB_SHARE_ACCEPTED, ""},
     {"{\"id\":\"2\",\"result\":{}}", PLAB_SHARE_ACCEPTED, ""},
@@ -362,13 +208,6 @@ TEST(client, a_session_that_the_pool_ended_is_renewed) {
     CHECK(bench.verdicts[PLAB_SHARE_REJECTED] == 1);
     CHECK(strstr(bench.state_text, "Unauthenticated") != NULL);
     close_bench(&bench);
-}
-
-static void only_login(struct fake_conn *conn, const char *line) {
-    (void)line;
-    if (conn->lines == 1) {
-        fake_say(conn, "%s", LOGIN_OK(""));
-    }
 }
 
 TEST(client, unanswered_shares_are_told_when_the_deadline_ends_the_session) {
@@ -630,18 +469,6 @@ TEST(client, goes_on_when_the_pool_is_back) {
     close_bench(&bench);
 }
 
-static bool second_pool_serves(const struct bench *bench) {
-    char port[16];
-    snprintf(port, sizeof port, ":%u", (unsigned)bench->pool[1].port);
-    return strstr(bench->online_text, port) != NULL && bench->jobs > 0;
-}
-
-static bool first_pool_serves(const struct bench *bench) {
-    char port[16];
-    snprintf(port, sizeof port, ":%u", (unsigned)bench->pool[0].port);
-    return strstr(bench->online_text, port) != NULL && bench->jobs > 0;
-}
-
 static bool refuse_logins;
 static void login_or_refuse(struct fake_conn *conn, const char *line) {
     (void)line;
@@ -712,12 +539,8 @@ TEST(client, public_addresses_are_refused_before_anything_starts) {
         open_bench(&bench);
         struct plab_url urls[2] = {{.host = "127.0.0.1", .port = 1}, {.port = 3333}};
         snprintf(urls[1].host, sizeof urls[1].host, "%s", hosts[i]);
-        const struct plab_client_events events = {on_job, on_result, on_state, &bench};
         struct plab_error err = {.text = ""};
-        bench.config.pools = urls;
-        bench.config.pool_count = 2;
-        CHECK(plab_client_create(&bench.client, &bench.loop, &bench.config, &events, &err) ==
-              PLAB_E_REFUSED);
+        CHECK(create_client(&bench, urls, 2, &err) == PLAB_E_REFUSED);
         CHECK(strstr(err.text, "lab address") != NULL && bench.client == NULL);
         close_bench(&bench);
     }
@@ -732,11 +555,7 @@ TEST(client, resolved_addresses_are_refused_for_good) {
         open_bench(&bench);
         struct plab_url url = {.port = 9};
         snprintf(url.host, sizeof url.host, "%s", hosts[i]);
-        const struct plab_client_events events = {on_job, on_result, on_state, &bench};
-        bench.config.pools = &url;
-        bench.config.pool_count = 1;
-        CHECK(plab_client_create(&bench.client, &bench.loop, &bench.config, &events, NULL) ==
-              PLAB_OK);
+        CHECK(create_client(&bench, &url, 1, NULL) == PLAB_OK);
         run_until(&bench, is_refused, 3000);
         run_for(&bench, 50);
         CHECK(bench.refused == 1 && bench.offline == 0 && bench.online == 0);
@@ -752,10 +571,7 @@ TEST(client, names_of_this_machine_resolve) {
     open_bench(&bench);
     fake_pool_start(&bench.pool[0], &bench.loop, 0, only_login, NULL);
     struct plab_url url = {.host = "localhost", .port = bench.pool[0].port};
-    const struct plab_client_events events = {on_job, on_result, on_state, &bench};
-    bench.config.pools = &url;
-    bench.config.pool_count = 1;
-    CHECK(plab_client_create(&bench.client, &bench.loop, &bench.config, &events, NULL) == PLAB_OK);
+    CHECK(create_client(&bench, &url, 1, NULL) == PLAB_OK);
     run_until(&bench, is_online, 3000); /* ::1 may come first, and nobody listens there */
     close_bench(&bench);
 }
@@ -766,11 +582,7 @@ TEST(client, can_be_destroyed_at_any_moment) {
         open_bench(&bench);
         fake_pool_start(&bench.pool[0], &bench.loop, 0, many_jobs, NULL);
         struct plab_url url = {.host = "localhost", .port = bench.pool[0].port};
-        const struct plab_client_events events = {on_job, on_result, on_state, &bench};
-        bench.config.pools = &url;
-        bench.config.pool_count = 1;
-        CHECK(plab_client_create(&bench.client, &bench.loop, &bench.config, &events, NULL) ==
-              PLAB_OK);
+        CHECK(create_client(&bench, &url, 1, NULL) == PLAB_OK);
         for (unsigned i = 0; i < ms; i++) {
             uv_run(&bench.loop, UV_RUN_NOWAIT);
         }
