@@ -52,7 +52,7 @@ TEST(url, bad_ones) {
     } bad[] = {
         {"", "host"},
         {":3333", "host"},
-        {"stratum+ssl://127.0.0.1", "scheme"},
+        {"socks5://127.0.0.1", "scheme"},
         {"http://127.0.0.1", "scheme"},
         {"user@127.0.0.1:3333", "--user"},
         {"user:pass@127.0.0.1:3333", "--user"},
