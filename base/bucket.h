@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A token bucket: a steady rate with bursts. Starts full. Time is handed in. */
+/* A token bucket: a steady rate with bursts. Starts full. Time is handed in; one that goes back
+ * counts as standing still. */
 #ifndef PLAB_BASE_BUCKET_H
 #define PLAB_BASE_BUCKET_H
 
@@ -22,8 +23,10 @@ static inline void plab_bucket_init(struct plab_bucket *bucket, double rate_per_
 
 /* Takes one token; false when there is none. */
 static inline bool plab_bucket_take(struct plab_bucket *bucket, uint64_t now_ns) {
-    bucket->tokens += (double)(now_ns - bucket->filled_ns) / 1e9 * bucket->rate_per_s;
-    bucket->filled_ns = now_ns;
+    if (now_ns > bucket->filled_ns) {
+        bucket->tokens += (double)(now_ns - bucket->filled_ns) / 1e9 * bucket->rate_per_s;
+        bucket->filled_ns = now_ns;
+    }
     if (bucket->tokens > bucket->burst) {
         bucket->tokens = bucket->burst;
     }

@@ -22,9 +22,18 @@ void plab_jobs_clear(struct plab_jobs *jobs) {
     }
 }
 
+/* Zero is no number, and after the last comes the first again. */
+static uint32_t next_number(struct plab_jobs *jobs) {
+    if (++jobs->last == 0) {
+        jobs->last = 1;
+        jobs->wrapped = true;
+    }
+    return jobs->last;
+}
+
 struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template *tmpl,
                                     uint64_t difficulty, uint64_t target) {
-    uint32_t number = ++jobs->last;
+    uint32_t number = next_number(jobs);
     struct plab_pool_job *job = &jobs->ring[number % PLAB_JOBS_KEPT];
     /* Before the old one is forgotten: it may hold the last reference to the same template. */
     struct plab_template *held = plab_template_ref(tmpl);
@@ -56,7 +65,8 @@ enum plab_job_lookup plab_jobs_find(struct plab_jobs *jobs, const char *id,
     }
     uint32_t number = (uint32_t)strtoul(id + 8, NULL, 16);
     plab_jobs_id(jobs, number, canonical);
-    if (strcmp(canonical, id) != 0 || number == 0 || number > jobs->last) {
+    bool given = number != 0 && (number <= jobs->last || jobs->wrapped);
+    if (strcmp(canonical, id) != 0 || !given) {
         return PLAB_JOB_UNKNOWN;
     }
     *job = plab_jobs_by_number(jobs, number);

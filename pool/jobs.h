@@ -28,6 +28,7 @@ struct plab_pool_job {
 struct plab_jobs {
     uint32_t session; /* number of the session */
     uint32_t last;    /* number of the newest job, 0: none yet */
+    bool wrapped;     /* all 2^32 - 1 numbers were given out once */
     struct plab_pool_job ring[PLAB_JOBS_KEPT];
 };
 

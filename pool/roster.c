@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pool/roster.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/prng.h"
+#include "pool/hostkey.h"
 
 struct plab_host {
     struct plab_host *next; /* in its bucket */
-    uint8_t address[16];    /* IPv6, or IPv4 mapped into it */
+    struct plab_host_key key;
     unsigned count, securing;
 };
 
@@ -40,31 +38,15 @@ void plab_roster_free(struct plab_roster *roster) {
     memset(roster, 0, sizeof *roster);
 }
 
-static void read_address(const struct sockaddr *peer, uint8_t out[16]) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    if (peer->sa_family == AF_INET6) {
-        memcpy(&v6, peer, sizeof v6);
-        memcpy(out, &v6.sin6_addr, 16);
-    } else {
-        memcpy(&v4, peer, sizeof v4);
-        memcpy(out, mapped, sizeof mapped);
-        memcpy(out + sizeof mapped, &v4.sin_addr, 4);
-    }
+static struct plab_host **bucket_of(const struct plab_roster *roster,
+                                    const struct plab_host_key *key) {
+    return &roster->by_address[plab_host_key_hash(key, roster->key) & roster->mask];
 }
 
-static struct plab_host **bucket_of(const struct plab_roster *roster, const uint8_t address[16]) {
-    uint64_t halves[2];
-    memcpy(halves, address, sizeof halves);
-    struct plab_prng mix = {roster->key ^ halves[0]};
-    mix.state = plab_prng_next(&mix) ^ halves[1];
-    return &roster->by_address[plab_prng_next(&mix) & roster->mask];
-}
-
-static struct plab_host *find_host(const struct plab_roster *roster, const uint8_t address[16]) {
-    struct plab_host *host = *bucket_of(roster, address);
-    while (host != NULL && memcmp(host->address, address, sizeof host->address) != 0) {
+static struct plab_host *find_host(const struct plab_roster *roster,
+                                   const struct plab_host_key *key) {
+    struct plab_host *host = *bucket_of(roster, key);
+    while (host != NULL && !plab_host_key_equal(&host->key, key)) {
         host = host->next;
     }
     return host;
@@ -72,14 +54,13 @@ static struct plab_host *find_host(const struct plab_roster *roster, const uint8
 
 /* The host of that address, made when there is none yet; NULL without memory. */
 static struct plab_host *get_host(struct plab_roster *roster, const struct sockaddr *peer) {
-    uint8_t address[16];
-    read_address(peer, address);
-    struct plab_host *host = find_host(roster, address);
+    struct plab_host_key key = plab_host_key(peer);
+    struct plab_host *host = find_host(roster, &key);
     if (host == NULL) {
         host = calloc(1, sizeof *host);
         if (host != NULL) {
-            struct plab_host **bucket = bucket_of(roster, address);
-            memcpy(host->address, address, sizeof host->address);
+            struct plab_host **bucket = bucket_of(roster, &key);
+            host->key = key;
             host->next = *bucket;
             *bucket = host;
         }
@@ -91,7 +72,7 @@ static void leave_host(struct plab_roster *roster, struct plab_host *host) {
     if (--host->count > 0) {
         return;
     }
-    struct plab_host **at = bucket_of(roster, host->address);
+    struct plab_host **at = bucket_of(roster, &host->key);
     while (*at != host) {
         at = &(*at)->next;
     }
@@ -144,9 +125,8 @@ void *plab_roster_find(const struct plab_roster *roster, uint32_t number) {
 
 static const struct plab_host *host_of(const struct plab_roster *roster,
                                        const struct sockaddr *peer) {
-    uint8_t address[16];
-    read_address(peer, address);
-    return find_host(roster, address);
+    struct plab_host_key key = plab_host_key(peer);
+    return find_host(roster, &key);
 }
 
 unsigned plab_roster_of_host(const struct plab_roster *roster, const struct sockaddr *peer) {

@@ -102,3 +102,33 @@ TEST(jobs, nonces_are_claimed_once) {
     CHECK(plab_job_claim_nonce(job, other) == PLAB_NONCE_FULL);
     plab_jobs_clear(&jobs);
 }
+
+/* S20: 2^32 jobs. Numbers start again from 1, extra nonces have 64 bits and never do. */
+TEST(jobs, numbers_wrap_without_an_alias) {
+    struct plab_template *tmpl = make_template();
+    struct plab_jobs jobs;
+    struct plab_pool_job *job;
+    char id[PLAB_JOB_ID_LEN];
+    plab_jobs_init(&jobs, 7);
+    jobs.last = UINT32_MAX - 2;
+    tmpl->next_extra_nonce = UINT64_C(0xffffffff);
+    for (int i = 0; i < 4; i++) {
+        plab_jobs_add(&jobs, tmpl, 100, 1000);
+    }
+    static const uint32_t kept[] = {UINT32_MAX - 1, UINT32_MAX, 1, 2};
+    for (size_t i = 0; i < 4; i++) {
+        plab_jobs_id(&jobs, kept[i], id);
+        CHECK(plab_jobs_find(&jobs, id, &job) == PLAB_JOB_FOUND);
+        CHECK_U64(job->number, kept[i]);
+        CHECK_U64(job->extra_nonce, UINT64_C(0xffffffff) + i);
+        for (size_t k = 0; k < i; k++) {
+            CHECK(memcmp(job->blob, plab_jobs_by_number(&jobs, kept[k])->blob, job->blob_len) != 0);
+        }
+    }
+    plab_jobs_id(&jobs, 0, id);
+    CHECK(plab_jobs_find(&jobs, id, &job) == PLAB_JOB_UNKNOWN);
+    plab_jobs_id(&jobs, 1000, id); /* of long ago */
+    CHECK(plab_jobs_find(&jobs, id, &job) == PLAB_JOB_EXPIRED);
+    plab_jobs_clear(&jobs);
+    plab_template_unref(&tmpl);
+}

@@ -55,6 +55,101 @@ TEST(vardiff, converges_for_slow_and_fast_miners) {
     }
 }
 
+/* Changes of difficulty during so many shares, and how often one went back on the one before. */
+struct unrest {
+    unsigned changes, reversals;
+    double log_square; /* mean square of the distance to the ideal, in e-folds */
+};
+
+static struct unrest watch(struct miner *miner, unsigned shares) {
+    struct unrest unrest = {0};
+    uint64_t before = miner->vardiff.difficulty;
+    bool went_up = false;
+    for (unsigned i = 0; i < shares; i++) {
+        mine(miner, 1);
+        uint64_t now = miner->vardiff.difficulty;
+        double away = log((double)now / (miner->rate_hps * 10));
+        unrest.log_square += away * away / shares;
+        if (now != before) {
+            unrest.reversals += unrest.changes > 0 && (now > before) != went_up;
+            unrest.changes++;
+            went_up = now > before;
+            before = now;
+        }
+    }
+    return unrest;
+}
+
+/* An estimate from 16 shares alone misses by 25 %: it would move each other time. */
+TEST(vardiff, does_not_oscillate) {
+    struct unrest sum = {0};
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct miner miner = {.prng = {seed}, .now_ns = SECOND, .rate_hps = 5000};
+        plab_vardiff_init(&miner.vardiff, &config, miner.now_ns);
+        mine(&miner, 200);
+        struct unrest unrest = watch(&miner, 800); /* 50 windows */
+        sum.changes += unrest.changes;
+        sum.reversals += unrest.reversals;
+        sum.log_square += unrest.log_square / 50;
+    }
+    CHECK_MSG(sum.changes < 250, "%u changes in 2500 windows", sum.changes);
+    CHECK_MSG(sum.reversals < 150, "%u reversals in 2500 windows", sum.reversals);
+    CHECK_MSG(sqrt(sum.log_square) < 0.2, "%.3f away from the ideal", sqrt(sum.log_square));
+}
+
+/* S17: many workers that find nothing, or all at once, end at the bounds and come back. */
+TEST(vardiff, games_end_at_the_bounds) {
+    struct plab_vardiff_config bounded = config;
+    bounded.min = 100;
+    bounded.max = 100000;
+    struct miner miner = {.prng = {3}, .now_ns = SECOND, .rate_hps = 1000};
+    plab_vardiff_init(&miner.vardiff, &bounded, miner.now_ns);
+    for (int game = 0; game < 20; game++) {
+        for (int i = 0; i < 200; i++) { /* saved up, all in one instant */
+            plab_vardiff_share(&miner.vardiff, miner.vardiff.difficulty, miner.now_ns);
+            CHECK(miner.vardiff.difficulty <= 100000);
+        }
+        for (int i = 0; i < 2000; i++) {
+            miner.now_ns += SECOND;
+            plab_vardiff_tick(&miner.vardiff, miner.now_ns);
+            CHECK(miner.vardiff.difficulty >= 100);
+        }
+        CHECK_U64(miner.vardiff.difficulty, 100);
+    }
+    mine(&miner, 100); /* honest from now on */
+    CHECK(miner.vardiff.difficulty > 5000 && miner.vardiff.difficulty < 20000);
+}
+
+/* S18 */
+TEST(vardiff, clock_that_goes_back_or_jumps) {
+    struct miner miner = {.prng = {4}, .now_ns = 7200 * SECOND, .rate_hps = 1000};
+    plab_vardiff_init(&miner.vardiff, &config, miner.now_ns);
+    mine(&miner, 300);
+    uint64_t before = miner.vardiff.difficulty;
+    CHECK(!plab_vardiff_tick(&miner.vardiff, SECOND));
+    for (int i = 0; i < 3; i++) {
+        plab_vardiff_share(&miner.vardiff, before, SECOND);
+    }
+    CHECK(miner.vardiff.difficulty >= before / 2 && miner.vardiff.difficulty <= 2 * before);
+    before = miner.vardiff.difficulty;
+    miner.now_ns += 3600 * SECOND; /* asleep for an hour: one halving, not hundreds */
+    plab_vardiff_tick(&miner.vardiff, miner.now_ns);
+    plab_vardiff_tick(&miner.vardiff, miner.now_ns);
+    CHECK(miner.vardiff.difficulty >= before / 2);
+    mine(&miner, 200);
+    CHECK(miner.vardiff.difficulty > 5000 && miner.vardiff.difficulty < 20000);
+}
+
+/* Late shares of an easier job are worth what that job asked for. */
+TEST(vardiff, late_shares_count_with_their_own_difficulty) {
+    struct plab_vardiff vardiff;
+    plab_vardiff_init(&vardiff, &config, 0);
+    for (unsigned i = 1; i <= 16; i++) { /* four times too easy, at the time of difficulty 1000 */
+        plab_vardiff_share(&vardiff, 250, i * 10 * SECOND);
+    }
+    CHECK(vardiff.difficulty < 300);
+}
+
 TEST(vardiff, follows_a_change_of_rate) {
     struct miner miner = {.prng = {9}, .now_ns = SECOND, .rate_hps = 1000};
     plab_vardiff_init(&miner.vardiff, &config, miner.now_ns);
@@ -107,6 +202,14 @@ TEST(vardiff, fixed_stays) {
         CHECK(!plab_vardiff_tick(&vardiff, s * 100 * SECOND));
     }
     CHECK_U64(vardiff.difficulty, 77);
+    struct plab_vardiff_config bounded = config;
+    bounded.min = 500;
+    bounded.max = 2000;
+    plab_vardiff_init(&vardiff, &bounded, 0);
+    plab_vardiff_fix(&vardiff, 77);
+    CHECK_U64(vardiff.difficulty, 500);
+    plab_vardiff_fix(&vardiff, INT64_MAX);
+    CHECK_U64(vardiff.difficulty, 2000);
 }
 
 TEST(vardiff, wishes) {
@@ -161,4 +264,7 @@ TEST(vardiff, token_bucket) {
         taken++;
     }
     CHECK(taken == 5);
+    CHECK(!plab_bucket_take(&bucket, 999 * SECOND)); /* S18: going back fills nothing */
+    CHECK(!plab_bucket_take(&bucket, 1000 * SECOND + SECOND / 4));
+    CHECK(plab_bucket_take(&bucket, 1000 * SECOND + SECOND / 2));
 }
