@@ -15,12 +15,14 @@
 
 #define SCHEMA "powlab-pool/1"
 #define HOUR_MS (60u * 60 * 1000)
+#define BANS_SHOWN 100 /* in the summary */
 
 struct options {
     const char *algo_name, *port_file, *daemon, *wallet, *ledger_path;
     struct plab_opt_list listen;
     struct plab_pool_tls_options tls;
-    uint64_t verify_threads, duration_ms, max_sessions, max_per_host;
+    uint64_t verify_threads, duration_ms;
+    uint64_t vardiff_window, connections_max, connections_per_host, bad_shares_max;
     struct plab_pool_config config;
 };
 
@@ -71,6 +73,13 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "difficulty that a new miner begins with (default: 100)", 1, INT64_MAX, NULL},
         {0, "vardiff-target", PLAB_OPT_DURATION, &config->vardiff_target_ms, "TIME",
          "wished mean time between a miner's shares (default: 10s)", 100, HOUR_MS, NULL},
+        {0, "vardiff-window", PLAB_OPT_U64, &options->vardiff_window, "N",
+         "shares from which a miner's rate is estimated (default: 16)", 2, 10000, NULL},
+        {0, "vardiff-min", PLAB_OPT_U64, &config->vardiff_min, "N",
+         "lowest difficulty, also of those that miners ask for (default: 1)", 1, INT64_MAX, NULL},
+        {0, "vardiff-max", PLAB_OPT_U64, &config->vardiff_max, "N",
+         "highest difficulty, also of those that miners ask for (default: 2^63 - 1)", 1, INT64_MAX,
+         NULL},
         {0, "network-difficulty", PLAB_OPT_U64, &config->network_difficulty, "N",
          "simulated: a share that meets N is a block (default: 20000)", 1, INT64_MAX, NULL},
         {0, "epoch-blocks", PLAB_OPT_U64, &config->epoch_blocks, "N",
@@ -87,10 +96,23 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "with --daemon: whom blocks pay (default: a lab address)", 0, 0, NULL},
         {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
          "threads that check shares (default: 1)", 1, 256, NULL},
-        {0, "max-sessions", PLAB_OPT_U64, &options->max_sessions, "N",
+        {0, "access-password", PLAB_OPT_TEXT, &config->password, "TEXT",
+         "miners must give TEXT as their password or as a part of it", 0, 0, NULL},
+        {0, "login-deadline", PLAB_OPT_DURATION, &config->login_deadline_ms, "TIME",
+         "from the connection to a good login (default: 10s)", 100, HOUR_MS, NULL},
+        {0, "idle-deadline", PLAB_OPT_DURATION, &config->idle_deadline_ms, "TIME",
+         "between two good requests of a miner (default: 10m)", 100, 24 * HOUR_MS, NULL},
+        {0, "max-connections", PLAB_OPT_U64, &options->connections_max, "N",
          "connections, all together (default: 16384)", 1, 1000000, NULL},
-        {0, "max-per-host", PLAB_OPT_U64, &options->max_per_host, "N",
+        {0, "max-connections-per-host", PLAB_OPT_U64, &options->connections_per_host, "N",
          "connections of one address (default: 1024)", 1, 1000000, NULL},
+        {0, "bad-shares-max", PLAB_OPT_U64, &options->bad_shares_max, "N",
+         "bad shares more than good ones that end a session (default: 10)", 0, 1000000, NULL},
+        {0, "ban-time", PLAB_OPT_DURATION, &config->ban_ms, "TIME",
+         "how long an address that misbehaves is kept out, 0: never (default: 10m)", 0,
+         24 * HOUR_MS, NULL},
+        {0, "ban-loopback", PLAB_OPT_FLAG, &config->ban_loopback, NULL,
+         "ban even the loopback address, which all miners of a machine share", 0, 0, NULL},
         {0, "duration", PLAB_OPT_DURATION, &options->duration_ms, "TIME",
          "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
@@ -115,6 +137,11 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
         return plab_fail(err, PLAB_E_USAGE,
                          "--wallet needs --daemon: a simulated chain pays nobody");
     }
+    if (config->vardiff_min > config->vardiff_max) {
+        return plab_fail(err, PLAB_E_USAGE, "--vardiff-min %llu is above --vardiff-max %llu",
+                         (unsigned long long)config->vardiff_min,
+                         (unsigned long long)config->vardiff_max);
+    }
     if (options->listen.count > PLAB_POOL_LISTEN_MAX) {
         return plab_fail(err, PLAB_E_USAGE, "--listen may be given at most %d times",
                          PLAB_POOL_LISTEN_MAX);
@@ -131,8 +158,10 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     config->daemon_url = options->daemon;
     config->wallet = options->wallet != NULL ? options->wallet : PLAB_RPC_LAB_WALLET;
     config->verify_threads = (unsigned)options->verify_threads;
-    config->sessions_max = (unsigned)options->max_sessions;
-    config->sessions_per_host = (unsigned)options->max_per_host;
+    config->vardiff_window = (unsigned)options->vardiff_window;
+    config->sessions_max = (unsigned)options->connections_max;
+    config->sessions_per_host = (unsigned)options->connections_per_host;
+    config->bad_shares_max = (unsigned)options->bad_shares_max;
     config->duration_ms = options->duration_ms;
     config->handle_signals = true;
     return PLAB_OK;
@@ -180,13 +209,28 @@ static json_t *verdicts_json(const struct plab_pool_stats *stats) {
     return object;
 }
 
-static json_t *summary_json(const struct options *options, const struct plab_pool_stats *stats) {
+/* Who is kept out at the end. */
+static json_t *bans_json(const struct plab_pool *pool) {
+    struct plab_ban bans[BANS_SHOWN];
+    char name[PLAB_HOST_KEY_NAME_LEN];
+    json_t *array = json_array();
+    size_t count = plab_pool_bans(pool, bans, BANS_SHOWN);
+    for (size_t i = 0; i < count && i < BANS_SHOWN; i++) {
+        json_array_append_new(array, json_pack("{s:s,s:f}", "address",
+                                               plab_host_key_name(&bans[i].key, name), "left_s",
+                                               (double)bans[i].left_ns / 1e9));
+    }
+    return array;
+}
+
+static json_t *summary_json(const struct options *options, const struct plab_pool_stats *stats,
+                            json_t *bans) {
     double hash_s = stats->verified_hashes > 0
                         ? (double)stats->verify_ns / 1e9 / (double)stats->verified_hashes
                         : 0;
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
-        "s:I}",
+        "s:I,s:I,s:o}",
         "schema", SCHEMA, "algo", options->config.algo->name, "source",
         options->daemon != NULL ? "daemon" : "simulated", "duration_s", stats->duration_s,
         "sessions", (json_int_t)stats->logins, "refused_logins", (json_int_t)stats->refused_logins,
@@ -200,22 +244,25 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
         "height", (json_int_t)stats->height, "jobs", (json_int_t)stats->jobs, "protocol_errors",
         (json_int_t)stats->protocol_errors, "verified_hashes", (json_int_t)stats->verified_hashes,
         "verify_hash_s", hash_s, "seed_builds", (json_int_t)stats->seed_builds,
-        "refused_connections", (json_int_t)stats->refused_connections);
+        "refused_connections", (json_int_t)stats->refused_connections, "bans",
+        (json_int_t)stats->bans, "banned", bans);
 }
 
 static enum plab_status report(const struct options *options, const struct plab_cli *cli,
-                               const struct plab_pool_stats *stats, struct plab_error *err) {
+                               const struct plab_pool *pool, struct plab_error *err) {
+    struct plab_pool_stats stats;
+    plab_pool_stats(pool, &stats);
     plab_log_info(&cli->log, "%llu shares accepted, %llu rejected, %llu blocks, in %.1f s",
-                  (unsigned long long)stats->verdicts[PLAB_VERDICT_ACCEPTED],
-                  (unsigned long long)stats->rejected, (unsigned long long)stats->blocks_accepted,
-                  stats->duration_s);
-    return cli->json != NULL ? plab_json_emit(summary_json(options, stats), cli->json, err)
-                             : PLAB_OK;
+                  (unsigned long long)stats.verdicts[PLAB_VERDICT_ACCEPTED],
+                  (unsigned long long)stats.rejected, (unsigned long long)stats.blocks_accepted,
+                  stats.duration_s);
+    return cli->json != NULL
+               ? plab_json_emit(summary_json(options, &stats, bans_json(pool)), cli->json, err)
+               : PLAB_OK;
 }
 
 static enum plab_status serve(struct options *options, struct run *run, struct plab_error *err) {
     struct plab_pool *pool;
-    struct plab_pool_stats stats;
     struct plab_error report_err = {.text = ""};
     options->config.on_ready = on_ready;
     options->config.ready_cookie = run;
@@ -226,9 +273,8 @@ static enum plab_status serve(struct options *options, struct run *run, struct p
         return status;
     }
     status = plab_pool_run(pool, err);
-    plab_pool_stats(pool, &stats);
+    enum plab_status reported = report(options, run->cli, pool, &report_err);
     plab_pool_destroy(&pool);
-    enum plab_status reported = report(options, run->cli, &stats, &report_err);
     if (status == PLAB_OK && reported != PLAB_OK) {
         *err = report_err;
         status = reported;
@@ -241,8 +287,10 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
     struct options options = {.algo_name = "rx/0", .verify_threads = 1, .duration_ms = HOUR_MS};
     bool helped = false;
     plab_pool_config_init(&options.config);
-    options.max_sessions = options.config.sessions_max;
-    options.max_per_host = options.config.sessions_per_host;
+    options.vardiff_window = options.config.vardiff_window;
+    options.connections_max = options.config.sessions_max;
+    options.connections_per_host = options.config.sessions_per_host;
+    options.bad_shares_max = options.config.bad_shares_max;
     enum plab_status status = parse(argc, argv, &cli, &options, &helped, err);
     if (status != PLAB_OK || helped) {
         return status;

@@ -54,6 +54,20 @@ void plab_session_reset(struct plab_session *session, const char *reason) {
     close_session(session, reason, true);
 }
 
+void plab_conn_blame(struct plab_session *session, double points, const char *why) {
+    struct plab_pool *pool = session->pool;
+    if (!plab_bans_blame(&pool->bans, &session->host, points, plab_clock_ns())) {
+        return;
+    }
+    struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_BAN,
+                                    .session = session->number,
+                                    .peer = session->peer_name,
+                                    .text = why};
+    plab_pool_emit(pool, &event);
+    plab_log_warn(pool->config.log, "%s is banned for %.0f s: %s", session->peer_name,
+                  (double)pool->config.ban_ms / 1e3, why);
+}
+
 static void on_finished(void *cookie) {
     plab_session_close(cookie, "finished");
 }
@@ -89,6 +103,7 @@ void plab_conn_send(struct plab_session *session, const void *bytes, size_t len)
     case PLAB_OK:
         break;
     case PLAB_E_RESOURCE:
+        plab_conn_blame(session, PLAB_BLAME_PROTOCOL, "does not read what it is sent");
         plab_session_reset(session, "does not read what it is sent");
         break;
     case PLAB_E_NOMEM:
@@ -143,12 +158,17 @@ void plab_conn_heard(struct plab_session *session, uint64_t now_ns) {
 
 void plab_conn_tick(struct plab_session *session, uint64_t now_ns) {
     if (now_ns >= session->deadline_ns) {
+        const char *reason = session->logged_in  ? "silent for too long"
+                             : session->securing ? "no TLS handshake within the deadline"
+                                                 : "no login within the deadline";
         session->pool->stats.tls_failures += session->securing;
-        plab_session_close(session, session->logged_in  ? "silent for too long"
-                                    : session->securing ? "no TLS handshake within the deadline"
-                                                        : "no login within the deadline");
+        if (!session->logged_in) {
+            plab_conn_blame(session, PLAB_BLAME_SILENCE, reason);
+        }
+        plab_session_close(session, reason);
         return;
     }
+    plab_session_tick(session, now_ns);
     if (session->logged_in && plab_vardiff_tick(&session->vardiff, now_ns)) {
         plab_work_send_job(session);
     }
@@ -161,6 +181,10 @@ static const char *why_not(const struct plab_listener *listener, const struct so
     const struct plab_pool *pool = listener->pool;
     if (pool->stopping) {
         return "the pool is stopping";
+    }
+    struct plab_host_key host = plab_host_key(peer);
+    if (plab_bans_left_ns(&pool->bans, &host, plab_clock_ns()) > 0) {
+        return "it is banned";
     }
     if (pool->roster.count >= pool->config.sessions_max) {
         return "there are too many connections";
@@ -193,6 +217,7 @@ static void begin(struct plab_session *session, const struct sockaddr *peer) {
     plab_roster_set_securing(&session->entry, session->securing);
     session->deadline_ns = after_ms(now_ns, session->securing ? config->handshake_deadline_ms
                                                               : config->login_deadline_ms);
+    session->host = plab_host_key(peer);
     plab_netguard_name(peer, session->peer_name);
     plab_session_begin(session, now_ns);
     announce(session);

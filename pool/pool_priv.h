@@ -11,6 +11,7 @@
 #include "base/netguard.h"
 #include "net/acceptor.h"
 #include "net/stream.h"
+#include "pool/ban.h"
 #include "pool/chain.h"
 #include "pool/daemon_priv.h"
 #include "pool/jobs.h"
@@ -25,6 +26,13 @@
 #define PLAB_POOL_TICK_MS 250
 #define PLAB_SESSION_ID_LEN 17
 
+/* What misdeeds cost a host (pool/ban.h); a ban comes above 20. */
+#define PLAB_BLAME_SILENCE 1.0  /* connects and says nothing */
+#define PLAB_BLAME_LOGIN 2.0    /* a login that can't be served */
+#define PLAB_BLAME_PROTOCOL 5.0 /* breaks the protocol, or doesn't read */
+#define PLAB_BLAME_PASSWORD 5.0 /* guesses */
+#define PLAB_BLAME_SHARES 11.0  /* too many bad shares */
+
 /* One client. The first half is its connection (conn.c), the second what it says (session.c). */
 struct plab_session {
     struct plab_pool *pool;
@@ -32,6 +40,7 @@ struct plab_session {
     uint32_t number; /* from 1, never used twice: what others keep instead of a pointer */
     const struct plab_listener *listener;
     struct plab_stream *stream; /* NULL: closed */
+    struct plab_host_key host;
     char peer_name[PLAB_NETGUARD_NAME_LEN];
     bool securing;        /* the TLS handshake isn't over */
     bool finishing;       /* nothing is read any more; closes when the last answer is out */
@@ -43,12 +52,20 @@ struct plab_session {
 
     struct plab_frame frame;
     bool first_byte_seen, logged_in;
+    struct plab_held_login *held; /* owned; NULL: none */
     char id[PLAB_SESSION_ID_LEN];
     char login[PLAB_STRATUM_TEXT_MAX + 1];
     struct plab_jobs jobs;
     struct plab_vardiff vardiff;
     struct plab_bucket requests, submits;
     int bad_score;
+};
+
+/* A login whose answer waits. */
+struct plab_held_login {
+    uint64_t until_ns;
+    struct plab_stratum_id id;
+    struct plab_stratum_login login;
 };
 
 /* How clients speak at a listener. */
@@ -94,7 +111,8 @@ struct plab_pool {
     struct plab_template *tmpl; /* on the tip; NULL until there is one */
     struct plab_roster roster;  /* of sessions */
     size_t tick_at;             /* place in it where the last tick ended */
-    uint64_t id_key;            /* session ids can't be guessed from numbers */
+    struct plab_bans bans;
+    uint64_t id_key; /* session ids can't be guessed from numbers */
     struct plab_found_block *found;
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;
@@ -164,6 +182,8 @@ void plab_conn_send(struct plab_session *session, const void *bytes, size_t len)
 void plab_conn_tick(struct plab_session *session, uint64_t now_ns);
 /* Begins the time of silence anew: the peer said something good. */
 void plab_conn_heard(struct plab_session *session, uint64_t now_ns);
+/* Adds points to the score of the peer's host, which may be banned for it. */
+void plab_conn_blame(struct plab_session *session, double points, const char *why);
 /* Stops reading; closes when pending shares are answered and sent. `reason` is static. */
 void plab_session_finish(struct plab_session *session, const char *reason);
 /* Goes on with a finish when the last pending share was answered. */
@@ -182,6 +202,8 @@ struct plab_session *plab_session_at(struct plab_pool *pool, size_t index);
 void plab_session_begin(struct plab_session *session, uint64_t now_ns);
 /* Gives back what it holds. */
 void plab_session_end(struct plab_session *session);
+/* Answers what had to wait. */
+void plab_session_tick(struct plab_session *session, uint64_t now_ns);
 /* Takes bytes of the peer. */
 void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len);
 /* Records a breach of the protocol and closes. */

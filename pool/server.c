@@ -14,12 +14,18 @@
 #define TICK_VISITS_MIN 1024
 #define DAEMON_POLL_MS 1000
 #define DAEMON_DEADLINE_MS 10000
+#define BAN_SCORE_MAX 20        /* a few misdeeds (conn.c) ... */
+#define BAN_FORGIVEN_PER_S 0.05 /* ... of the last minutes */
+#define BAN_HOSTS_MAX 4096
 #define CHAIN_TX_MAX 24 /* most transaction hashes in a simulated block */
 
 void plab_pool_config_init(struct plab_pool_config *config) {
     memset(config, 0, sizeof *config);
     config->vardiff_start = 100;
     config->vardiff_target_ms = 10000;
+    config->vardiff_min = 1;
+    config->vardiff_max = INT64_MAX;
+    config->vardiff_window = 16;
     config->network_difficulty = 20000;
     config->start_height = 100000;
     config->chain_seed = 1;
@@ -33,6 +39,7 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->sessions_max = 16384;
     config->sessions_per_host = 1024;
     config->bad_shares_max = 10;
+    config->ban_ms = 600000;
     config->submits_per_s = 50;
     config->submits_burst = 200;
 }
@@ -164,6 +171,15 @@ static enum plab_status create_source(struct plab_pool *pool, uint64_t instance,
     return plab_daemon_init(&pool->daemon, &pool->loop, &daemon, err);
 }
 
+static enum plab_status create_bans(struct plab_pool *pool, uint64_t secret) {
+    const struct plab_bans_config config = {.score_max = BAN_SCORE_MAX,
+                                            .forgiven_per_s = BAN_FORGIVEN_PER_S,
+                                            .ban_ms = pool->config.ban_ms,
+                                            .loopback = pool->config.ban_loopback,
+                                            .hosts_max = BAN_HOSTS_MAX};
+    return plab_bans_init(&pool->bans, &config, secret);
+}
+
 static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     struct plab_prng entropy = {plab_clock_wall_ns() ^ (uint64_t)(uintptr_t)pool};
     if (uv_loop_init(&pool->loop) != 0) {
@@ -176,6 +192,9 @@ static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     if (plab_roster_init(&pool->roster, pool->config.sessions_max, plab_prng_next(&entropy)) !=
         PLAB_OK) {
         return plab_fail(err, PLAB_E_NOMEM, "no memory for %u sessions", pool->config.sessions_max);
+    }
+    if (create_bans(pool, plab_prng_next(&entropy)) != PLAB_OK) {
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for the list of bans");
     }
     /* Cheap and likely faults first; the verifier takes hundreds of MiB. */
     enum plab_status status = create_source(pool, plab_prng_next(&entropy), err);
@@ -290,10 +309,15 @@ void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats
     *stats = pool->stats;
     stats->sessions_now = pool->roster.count;
     stats->accept_waits = plab_listeners_waits(pool);
+    stats->bans = pool->bans.total;
     stats->verified_hashes = verifier.hashes;
     stats->verify_ns = verifier.hash_ns;
     stats->seed_builds = verifier.seed_builds;
     stats->verify_queue_peak = verifier.queue_peak;
+}
+
+size_t plab_pool_bans(const struct plab_pool *pool, struct plab_ban *out, size_t cap) {
+    return plab_bans_list(&pool->bans, plab_clock_ns(), out, cap);
 }
 
 void plab_pool_destroy(struct plab_pool **pool) {
@@ -312,5 +336,6 @@ void plab_pool_destroy(struct plab_pool **pool) {
     plab_template_unref(&last->tmpl);
     plab_roster_free(&last->roster);
     plab_certs_close(last);
+    plab_bans_free(&last->bans);
     free(last);
 }

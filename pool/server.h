@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "net/labca.h"
+#include "pool/ban.h"
 #include "pool/event.h"
 #include "pow/algo.h"
 #include "pow/kernel.h"
@@ -32,9 +33,11 @@ struct plab_pool_config {
         const char *keylog_file; /* NULL: none; borrowed */
     } tls;                       /* of listeners that speak it */
 
-    uint64_t difficulty;        /* of all sessions; 0: variable */
-    uint64_t vardiff_start;     /* difficulty of a new session */
-    uint64_t vardiff_target_ms; /* wished mean time between shares of a session */
+    uint64_t difficulty;               /* of all sessions; 0: variable */
+    uint64_t vardiff_start;            /* difficulty of a new session */
+    uint64_t vardiff_target_ms;        /* wished mean time between shares of a session */
+    uint64_t vardiff_min, vardiff_max; /* also of what a miner wishes */
+    unsigned vardiff_window;           /* shares of an estimate */
 
     const char *daemon_url;      /* NULL: simulated chain */
     const char *wallet;          /* with a daemon; borrowed */
@@ -56,6 +59,9 @@ struct plab_pool_config {
     unsigned sessions_max;      /* connections, all together */
     unsigned sessions_per_host; /* connections of one address */
     unsigned bad_shares_max;    /* more than good ones, until the session is closed */
+    uint64_t ban_ms;            /* how long a host that misbehaves is kept out; 0: never */
+    bool ban_loopback;          /* the loopback address, too, which all of one machine share */
+    const char *password;       /* that a miner must give as a part of its own; NULL: none */
     double submits_per_s;       /* of a session, in the long run */
     double submits_burst;
 
@@ -82,6 +88,7 @@ struct plab_pool_stats {
     uint64_t protocol_errors;
     uint64_t tls_sessions, tls_failures; /* handshakes that succeeded, that didn't */
     uint64_t accept_waits; /* times that accepting waited for want of file descriptors */
+    uint64_t bans;         /* so far */
     uint64_t verified_hashes, verify_ns, seed_builds, verify_queue_peak;
     uint64_t height;   /* of the current template */
     double duration_s; /* of plab_pool_run() */
@@ -114,6 +121,9 @@ bool plab_pool_tls(const struct plab_pool *pool, struct plab_pool_tls *out);
 
 /* Counters; within the run only from its callbacks, or after it. */
 void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats);
+
+/* Who is banned now; rules as plab_pool_stats(), arguments and result as plab_bans_list(). */
+size_t plab_pool_bans(const struct plab_pool *pool, struct plab_ban *out, size_t cap);
 
 /* Frees it and sets `*pool` to NULL; NULL is fine. */
 void plab_pool_destroy(struct plab_pool **pool);

@@ -10,6 +10,11 @@
 
 #define REQUESTS_PER_S 100.0
 #define REQUESTS_BURST 300.0
+#define GUESS_DELAY_MS                                                         \
+    500 /* for a wrong password, doubled with each of the host's last ones ... \
+         */
+#define GUESS_DOUBLINGS_MAX 4
+#define HELD_DEADLINE_MS 5000 /* that an answer has after it was held back */
 
 void plab_session_send(struct plab_session *session, size_t len) {
     plab_conn_send(session, session->pool->out, len);
@@ -37,6 +42,7 @@ static void refuse_login(struct plab_session *session, const struct plab_stratum
     plab_log_warn(pool->config.log, "session %u: login of \"%s\" refused: %s", session->number,
                   plab_log_escape(login->login, strlen(login->login), shown, sizeof shown), why);
     plab_session_send_error(session, id, why);
+    plab_conn_blame(session, PLAB_BLAME_LOGIN, why);
     /* A miner that is refused but not hung up on may sit there for ever. */
     plab_session_finish(session, "login refused");
 }
@@ -53,10 +59,10 @@ static bool speaks(const struct plab_stratum_login *login, const char *algo) {
 static void start_difficulty(struct plab_session *session, uint64_t wish, uint64_t now_ns) {
     const struct plab_pool_config *config = &session->pool->config;
     struct plab_vardiff_config vardiff = {.start = config->vardiff_start,
-                                          .min = 1,
-                                          .max = INT64_MAX,
+                                          .min = config->vardiff_min,
+                                          .max = config->vardiff_max,
                                           .target_ms = config->vardiff_target_ms,
-                                          .window_shares = 16};
+                                          .window_shares = config->vardiff_window};
     plab_vardiff_init(&session->vardiff, &vardiff, now_ns);
     if (wish > 0 || config->difficulty > 0) {
         plab_vardiff_fix(&session->vardiff, wish > 0 ? wish : config->difficulty);
@@ -91,11 +97,69 @@ static void welcome(struct plab_session *session, const struct plab_stratum_id *
                                                      extensions, &wire, target_bytes));
 }
 
+/* Compares all of both, so that the time tells nothing about how much was right. */
+static bool is_same(const char *given, size_t len, const char *password) {
+    size_t expected = strlen(password);
+    unsigned differs = len != expected;
+    for (size_t i = 0; i < len && expected > 0; i++) {
+        differs |= (unsigned char)given[i] ^ (unsigned char)password[i % expected];
+    }
+    return differs == 0;
+}
+
+/* The pool's password is a part of the miner's, as a wish for a difficulty is. */
+static bool has_password(const char *pass, const char *password) {
+    bool found = password == NULL;
+    while (*pass != '\0' && password != NULL) {
+        size_t len = strcspn(pass, ",;");
+        found |= is_same(pass, len, password);
+        pass += len + (pass[len] != '\0');
+    }
+    return found;
+}
+
+/* Answers a login later; nothing is read until then. False without memory. */
+static bool hold_login(struct plab_session *session, const struct plab_stratum_id *id,
+                       const struct plab_stratum_login *login, uint64_t until_ns) {
+    struct plab_held_login *held = malloc(sizeof *held);
+    if (held == NULL) {
+        plab_session_close(session, "no memory");
+        return false;
+    }
+    *held = (struct plab_held_login){.until_ns = until_ns, .id = *id, .login = *login};
+    session->held = held;
+    plab_stream_read(session->stream, false);
+    return true;
+}
+
+static void punish_guess(struct plab_session *session, const struct plab_stratum_id *id,
+                         const struct plab_stratum_login *login, uint64_t now_ns) {
+    const struct plab_bans *bans = &session->pool->bans;
+    double guesses = plab_bans_score(bans, &session->host, now_ns) / PLAB_BLAME_PASSWORD;
+    unsigned doublings = guesses < GUESS_DOUBLINGS_MAX ? (unsigned)guesses : GUESS_DOUBLINGS_MAX;
+    uint64_t until_ns = now_ns + (UINT64_C(1000000) * GUESS_DELAY_MS << doublings);
+    plab_conn_blame(session, PLAB_BLAME_PASSWORD, "wrong access password");
+    if (hold_login(session, id, login, until_ns)) {
+        session->deadline_ns = until_ns + UINT64_C(1000000) * HELD_DEADLINE_MS;
+    }
+}
+
+void plab_session_tick(struct plab_session *session, uint64_t now_ns) {
+    struct plab_held_login *held = session->held;
+    if (held != NULL && now_ns >= held->until_ns) {
+        session->held = NULL;
+        refuse_login(session, &held->id, &held->login, "Wrong access password");
+        free(held);
+    }
+}
+
 static void on_login(struct plab_session *session, const struct plab_stratum_id *id,
                      const struct plab_stratum_login *login, uint64_t now_ns) {
     uint64_t wish;
     if (session->logged_in) {
         plab_session_send_error(session, id, "Already logged in");
+    } else if (!has_password(login->pass, session->pool->config.password)) {
+        punish_guess(session, id, login, now_ns);
     } else if (!speaks(login, session->pool->config.algo->name)) {
         refuse_login(session, id, login,
                      "No compatible algorithm found, change algo option in your miner.");
@@ -163,6 +227,7 @@ void plab_session_violation(struct plab_session *session, const char *what) {
     pool->stats.protocol_errors++;
     plab_pool_emit(pool, &event);
     plab_log_warn(pool->config.log, "session %u: %s", session->number, what);
+    plab_conn_blame(session, PLAB_BLAME_PROTOCOL, what);
     plab_session_close(session, "protocol violation");
 }
 
@@ -190,7 +255,7 @@ static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, 
     } else {
         plab_session_violation(session, err.text);
     }
-    return !session->closing && !session->finishing;
+    return !session->closing && !session->finishing && session->held == NULL;
 }
 
 /* A web browser, a TLS hello or a port scanner shows in its first byte: no need to wait for a line.
@@ -221,4 +286,6 @@ void plab_session_begin(struct plab_session *session, uint64_t now_ns) {
 
 void plab_session_end(struct plab_session *session) {
     plab_jobs_clear(&session->jobs);
+    free(session->held);
+    session->held = NULL;
 }

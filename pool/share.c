@@ -64,6 +64,7 @@ static void keep_score(struct plab_session *session, enum plab_verdict verdict) 
         session->bad_score--;
     }
     if (is_bad(verdict) && ++session->bad_score > (int)session->pool->config.bad_shares_max) {
+        plab_conn_blame(session, PLAB_BLAME_SHARES, "too many bad shares");
         plab_session_finish(session, "too many bad shares");
     }
 }

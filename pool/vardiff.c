@@ -19,14 +19,6 @@
 #define SILENT_TARGETS 4 /* ... or target times without a share */
 #define SILENT_TARGETS_LATER 6
 
-void plab_vardiff_init(struct plab_vardiff *vardiff, const struct plab_vardiff_config *config,
-                       uint64_t now_ns) {
-    memset(vardiff, 0, sizeof *vardiff);
-    vardiff->config = *config;
-    vardiff->difficulty = config->start;
-    vardiff->window_start_ns = now_ns;
-}
-
 static double clamp(double value, double low, double high) {
     return value < low ? low : value > high ? high : value;
 }
@@ -36,6 +28,14 @@ static uint64_t bounded(const struct plab_vardiff *vardiff, uint64_t difficulty)
     return difficulty < config->min   ? config->min
            : difficulty > config->max ? config->max
                                       : difficulty;
+}
+
+void plab_vardiff_init(struct plab_vardiff *vardiff, const struct plab_vardiff_config *config,
+                       uint64_t now_ns) {
+    memset(vardiff, 0, sizeof *vardiff);
+    vardiff->config = *config;
+    vardiff->difficulty = bounded(vardiff, config->start);
+    vardiff->window_start_ns = now_ns;
 }
 
 void plab_vardiff_fix(struct plab_vardiff *vardiff, uint64_t difficulty) {

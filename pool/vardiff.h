@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 struct plab_vardiff_config {
-    uint64_t start, min, max; /* difficulty; 1 <= min <= start <= max */
+    uint64_t start, min, max; /* difficulty; 1 <= min <= max */
     uint64_t target_ms;       /* wished mean time between shares, 1 or more */
     unsigned window_shares;   /* shares of a window, 2 or more; 16 estimate to about 25 % */
 };
@@ -32,7 +32,7 @@ struct plab_vardiff {
     unsigned steps;            /* estimates made so far */
 };
 
-/* Starts at `config->start`. */
+/* Starts at `config->start`, or at the bound next to it. */
 void plab_vardiff_init(struct plab_vardiff *vardiff, const struct plab_vardiff_config *config,
                        uint64_t now_ns);
 
