@@ -19,6 +19,7 @@ static void on_handle_closed(uv_handle_t *handle) {
             break;
         }
     }
+    tls_peer_end(&conn->tls);
     free(conn->dripping);
     free(conn);
 }
@@ -42,22 +43,45 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     *buf = uv_buf_init(bytes, sizeof bytes);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
-    struct fake_conn *conn = stream->data;
-    if (count < 0) {
-        close_conn(conn);
-        return;
-    }
-    for (ssize_t i = 0; i < count && !uv_is_closing((uv_handle_t *)stream); i++) {
-        if (buf->base[i] != '\n') {
+static void take_bytes(struct fake_conn *conn, const char *bytes, size_t len) {
+    for (size_t i = 0; i < len && !uv_is_closing((uv_handle_t *)&conn->tcp); i++) {
+        if (bytes[i] != '\n') {
             CHECK(conn->len < sizeof conn->line - 1);
-            conn->line[conn->len++] = buf->base[i];
+            conn->line[conn->len++] = bytes[i];
             continue;
         }
         conn->line[conn->len] = '\0';
         conn->len = 0;
         conn->lines++;
         conn->pool->on_line(conn, conn->line);
+    }
+}
+
+static void flush_tls(struct fake_conn *conn) {
+    char bytes[65536];
+    size_t len;
+    while ((len = tls_peer_output(&conn->tls, bytes, sizeof bytes)) > 0) {
+        fake_say_wire(conn, bytes, len);
+    }
+}
+
+static void take_tls(struct fake_conn *conn, const char *bytes, size_t len) {
+    char plain[16384];
+    tls_peer_feed(&conn->tls, bytes, len);
+    flush_tls(conn);
+    while ((len = tls_peer_read(&conn->tls, plain, sizeof plain)) > 0) {
+        take_bytes(conn, plain, len);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
+    struct fake_conn *conn = stream->data;
+    if (count < 0) {
+        close_conn(conn);
+    } else if (conn->pool->tls != NULL) {
+        take_tls(conn, buf->base, (size_t)count);
+    } else {
+        take_bytes(conn, buf->base, (size_t)count);
     }
 }
 
@@ -73,6 +97,9 @@ static void on_connection(uv_stream_t *server, int status) {
     conn->next = pool->conns;
     pool->conns = conn;
     pool->connections++;
+    if (pool->tls != NULL) {
+        tls_peer_begin(&conn->tls, pool->tls, true);
+    }
     CHECK(uv_accept(server, (uv_stream_t *)&conn->tcp) == 0);
     uv_tcp_nodelay(&conn->tcp, 1);
     uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
@@ -113,6 +140,20 @@ static void on_said(uv_write_t *req, int status) {
 }
 
 void fake_say_raw(struct fake_conn *conn, const char *bytes, size_t len) {
+    if (conn->pool->tls == NULL) {
+        fake_say_wire(conn, bytes, len);
+    } else if (!uv_is_closing((uv_handle_t *)&conn->tcp)) {
+        tls_peer_write(&conn->tls, bytes, len);
+        flush_tls(conn);
+    }
+}
+
+void fake_close_notify(struct fake_conn *conn) {
+    SSL_shutdown(conn->tls.ssl);
+    flush_tls(conn);
+}
+
+void fake_say_wire(struct fake_conn *conn, const char *bytes, size_t len) {
     uv_write_t *req = malloc(sizeof *req + len);
     CHECK(req != NULL);
     char *copy = (char *)(req + 1);

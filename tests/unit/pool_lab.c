@@ -51,9 +51,19 @@ void lab_stop(struct pool_lab *lab) {
     lab_wait(lab);
 }
 
-void client_open(struct lab_client *client, const struct pool_lab *lab) {
+static void begin_tls(struct lab_client *client, SSL_CTX *context) {
+    client->ssl = SSL_new(context);
+    CHECK(client->ssl != NULL && SSL_set_fd(client->ssl, client->fd) == 1);
+    if (SSL_connect(client->ssl) != 1) {
+        SSL_free(client->ssl);
+        client->ssl = NULL;
+    }
+}
+
+void client_open_at(struct lab_client *client, const struct pool_lab *lab, size_t index,
+                    SSL_CTX *context) {
     struct sockaddr_in addr = {.sin_family = AF_INET,
-                               .sin_port = htons(plab_pool_port(lab->pool, 0)),
+                               .sin_port = htons(plab_pool_port(lab->pool, index)),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 5};
     memset(client, 0, sizeof *client);
@@ -63,9 +73,28 @@ void client_open(struct lab_client *client, const struct pool_lab *lab) {
     setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     CHECK(connect(client->fd, (struct sockaddr *)&addr, sizeof addr) == 0);
+    if (context != NULL) {
+        begin_tls(client, context);
+    }
+}
+
+void client_open(struct lab_client *client, const struct pool_lab *lab) {
+    client_open_at(client, lab, 0, NULL);
+}
+
+static ssize_t get_bytes(struct lab_client *client, void *out, size_t cap) {
+    return client->ssl != NULL ? SSL_read(client->ssl, out, (int)cap)
+                               : recv(client->fd, out, cap, 0);
+}
+
+static ssize_t put_bytes(struct lab_client *client, const void *bytes, size_t len) {
+    return client->ssl != NULL ? SSL_write(client->ssl, bytes, (int)len)
+                               : send(client->fd, bytes, len, MSG_NOSIGNAL);
 }
 
 void client_close(struct lab_client *client) {
+    SSL_free(client->ssl);
+    client->ssl = NULL;
     close(client->fd);
     client->fd = -1;
 }
@@ -73,7 +102,7 @@ void client_close(struct lab_client *client) {
 void client_send_bytes(struct lab_client *client, const void *bytes, size_t len) {
     const char *at = bytes;
     while (len > 0) {
-        ssize_t sent = send(client->fd, at, len, MSG_NOSIGNAL);
+        ssize_t sent = put_bytes(client, at, len);
         if (sent <= 0) {
             return; /* hung up on: the test finds out when it reads */
         }
@@ -100,7 +129,7 @@ static bool next_line(struct lab_client *client, char *line, size_t cap) {
             return true;
         }
         ssize_t got =
-            recv(client->fd, client->buffer + client->len, sizeof client->buffer - client->len, 0);
+            get_bytes(client, client->buffer + client->len, sizeof client->buffer - client->len);
         if (got <= 0) {
             return false;
         }
@@ -141,22 +170,26 @@ bool client_is_hung_up(struct lab_client *client) {
     char rest[4096];
     ssize_t got;
     do {
-        got = recv(client->fd, rest, sizeof rest, 0);
+        got = get_bytes(client, rest, sizeof rest);
     } while (got > 0);
     return got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-void client_login(struct lab_client *client, const struct pool_lab *lab, const char *login) {
+void client_log_in(struct lab_client *client, const char *login) {
     static char line[4096];
     struct plab_stratum_login message = {.pass = "x", .agent = "test"};
     memcpy(message.login, login, strlen(login) + 1);
-    client_open(client, lab);
     CHECK(plab_stratum_build_login(line, sizeof line, client->next_id++, &message) > 0);
     client_send(client, line);
     CHECK(client_response(client));
     CHECK_MSG(client->reply.ok && client->reply.has_session && client->reply.has_job, "%s",
               client->reply.error);
     memcpy(client->session, client->reply.session_id, sizeof client->session);
+}
+
+void client_login(struct lab_client *client, const struct pool_lab *lab, const char *login) {
+    client_open(client, lab);
+    client_log_in(client, login);
 }
 
 /* A hasher with memory of its own. */

@@ -6,6 +6,7 @@
 #ifndef PLAB_TESTS_POOL_LAB_H
 #define PLAB_TESTS_POOL_LAB_H
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 
 #include "pool/server.h"
@@ -31,6 +32,7 @@ void lab_wait(struct pool_lab *lab);
 
 struct lab_client {
     int fd;
+    SSL *ssl; /* NULL: plain */
     char buffer[65536];
     size_t len;
     char session[PLAB_STRATUM_ID_MAX + 1];
@@ -42,6 +44,10 @@ struct lab_client {
 
 /* Connects; nothing is said yet. */
 void client_open(struct lab_client *client, const struct pool_lab *lab);
+/* The same at listener `index`, with TLS by OpenSSL itself when `context` isn't NULL (borrowed).
+ * The handshake is over then, or `client->ssl` is NULL again. */
+void client_open_at(struct lab_client *client, const struct pool_lab *lab, size_t index,
+                    SSL_CTX *context);
 void client_close(struct lab_client *client);
 void client_send(struct lab_client *client, const char *text);
 void client_send_bytes(struct lab_client *client, const void *bytes, size_t len);
@@ -54,6 +60,9 @@ bool client_job(struct lab_client *client);
 bool client_is_hung_up(struct lab_client *client);
 /* Opens, logs in as `login` and fails the test when that doesn't work. */
 void client_login(struct lab_client *client, const struct pool_lab *lab, const char *login);
+
+/* The same on a connection that is open already. */
+void client_log_in(struct lab_client *client, const char *login);
 
 /* Looks for a nonce from `first` on whose value meets (or, with `good` false, misses) the job's
  * target, with the job's own algorithm; fills in a submit. */
