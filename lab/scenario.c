@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab/scenario.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,34 +12,11 @@
 #include "base/netguard.h"
 #include "lab/scenario_raw_priv.h"
 #include "pow/algo.h"
+#include "yaml/load.h"
 #include "yaml/place.h"
 
 #define FILE_MAX_BYTES (64 * 1024)
 #define KEY_MAX 96
-
-/* What a reader of one file needs everywhere. */
-struct reader {
-    const char *text;
-    size_t len;
-    const char *path;
-    struct plab_error *err;
-};
-
-/* "file:line:column: key: what is wrong", the key's place if it is there, else its parent's. */
-static enum plab_status bad(const struct reader *reader, enum plab_status status, const char *key,
-                            const char *fmt, ...) PLAB_PRINTF(4, 5);
-static enum plab_status bad(const struct reader *reader, enum plab_status status, const char *key,
-                            const char *fmt, ...) {
-    char what[320];
-    struct plab_yaml_mark mark;
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    plab_yaml_locate(reader->text, reader->len, key, &mark);
-    return plab_fail(reader->err, status, "%s:%zu:%zu: %s: %s", reader->path, mark.line,
-                     mark.column, key, what);
-}
 
 /* Keys are built once per element: "workers[3].threads". */
 static const char *key_of(char out[KEY_MAX], const char *list, size_t index, const char *field) {
@@ -49,21 +24,22 @@ static const char *key_of(char out[KEY_MAX], const char *list, size_t index, con
     return out;
 }
 
-static enum plab_status get_number(const struct reader *reader, const char *key, const int64_t *raw,
-                                   uint64_t fallback, int64_t min, int64_t max, uint64_t *out) {
+static enum plab_status get_number(const struct plab_yaml_source *reader, const char *key,
+                                   const int64_t *raw, uint64_t fallback, int64_t min, int64_t max,
+                                   uint64_t *out) {
     *out = fallback;
     if (raw == NULL) {
         return PLAB_OK;
     }
     if (*raw < min || *raw > max) {
-        return bad(reader, PLAB_E_INPUT, key, "%lld is not between %lld and %lld", (long long)*raw,
-                   (long long)min, (long long)max);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key, "%lld is not between %lld and %lld",
+                             (long long)*raw, (long long)min, (long long)max);
     }
     *out = (uint64_t)*raw;
     return PLAB_OK;
 }
 
-static enum plab_status get_unsigned(const struct reader *reader, const char *key,
+static enum plab_status get_unsigned(const struct plab_yaml_source *reader, const char *key,
                                      const int64_t *raw, unsigned fallback, int64_t min,
                                      int64_t max, unsigned *out) {
     uint64_t value = 0;
@@ -72,61 +48,42 @@ static enum plab_status get_unsigned(const struct reader *reader, const char *ke
     return status;
 }
 
-/* A number with its unit; a unit is asked for, so that nobody has to guess it. */
-static bool parse_duration(const char *text, uint64_t *ms) {
-    static const struct {
-        const char *unit;
-        double ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    char *end;
-    if (!isdigit((unsigned char)text[0])) {
-        return false;
-    }
-    double value = strtod(text, &end);
-    for (size_t i = 0; i < PLAB_ARRAY_LEN(units); i++) {
-        if (strcmp(end, units[i].unit) == 0) {
-            value = round(value * units[i].ms);
-            *ms = value < 1e15 ? (uint64_t)value : UINT64_MAX;
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum plab_status get_duration(const struct reader *reader, const char *key, const char *raw,
-                                     uint64_t fallback, uint64_t min_ms, uint64_t *out) {
+static enum plab_status get_duration(const struct plab_yaml_source *reader, const char *key,
+                                     const char *raw, uint64_t fallback, uint64_t min_ms,
+                                     uint64_t *out) {
     const uint64_t max_ms = UINT64_C(1000) * PLAB_SCENARIO_SECONDS_MAX;
     *out = fallback;
     if (raw == NULL) {
         return PLAB_OK;
     }
-    if (!parse_duration(raw, out)) {
-        return bad(reader, PLAB_E_INPUT, key,
-                   "\"%s\" is no duration; give a number with ms, s, m or h, such as 45s", raw);
+    if (!plab_yaml_duration(raw, out)) {
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "\"%s\" is no duration; give a number with ms, s, m or h, such as 45s",
+                             raw);
     }
     if (*out < min_ms || *out > max_ms) {
-        return bad(reader, PLAB_E_INPUT, key, "%s is not between %llu ms and 24 h", raw,
-                   (unsigned long long)min_ms);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key, "%s is not between %llu ms and 24 h", raw,
+                             (unsigned long long)min_ms);
     }
     return PLAB_OK;
 }
 
 /* Names become file names and logins, so they are kept plain. */
-static enum plab_status get_name(const struct reader *reader, const char *key, const char *raw,
-                                 char out[PLAB_SCENARIO_NAME_MAX + 1]) {
+static enum plab_status get_name(const struct plab_yaml_source *reader, const char *key,
+                                 const char *raw, char out[PLAB_SCENARIO_NAME_MAX + 1]) {
     size_t len = strlen(raw);
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     if (len == 0 || len > PLAB_SCENARIO_NAME_MAX || strspn(raw, plain) != len || raw[0] == '-') {
-        return bad(reader, PLAB_E_INPUT, key,
-                   "a name is 1 to %d letters, digits, - or _, and doesn't begin with -",
-                   PLAB_SCENARIO_NAME_MAX);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "a name is 1 to %d letters, digits, - or _, and doesn't begin with -",
+                             PLAB_SCENARIO_NAME_MAX);
     }
     memcpy(out, raw, len + 1);
     return PLAB_OK;
 }
 
-static enum plab_status get_text(const struct reader *reader, const char *key, const char *raw,
-                                 char out[PLAB_SCENARIO_TEXT_MAX + 1]) {
+static enum plab_status get_text(const struct plab_yaml_source *reader, const char *key,
+                                 const char *raw, char out[PLAB_SCENARIO_TEXT_MAX + 1]) {
     out[0] = '\0';
     if (raw == NULL) {
         return PLAB_OK;
@@ -134,18 +91,19 @@ static enum plab_status get_text(const struct reader *reader, const char *key, c
     size_t len = strlen(raw);
     for (size_t i = 0; i < len; i++) {
         if (iscntrl((unsigned char)raw[i])) {
-            return bad(reader, PLAB_E_INPUT, key, "control characters are not allowed");
+            return plab_yaml_bad(reader, PLAB_E_INPUT, key, "control characters are not allowed");
         }
     }
     if (len > PLAB_SCENARIO_TEXT_MAX) {
-        return bad(reader, PLAB_E_INPUT, key, "longer than %d bytes", PLAB_SCENARIO_TEXT_MAX);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key, "longer than %d bytes",
+                             PLAB_SCENARIO_TEXT_MAX);
     }
     memcpy(out, raw, len + 1);
     return PLAB_OK;
 }
 
-static enum plab_status get_algo(const struct reader *reader, const char *key, const char *raw,
-                                 const char *fallback, const char **out) {
+static enum plab_status get_algo(const struct plab_yaml_source *reader, const char *key,
+                                 const char *raw, const char *fallback, const char **out) {
     const struct plab_algo *algo;
     struct plab_error why = {.text = ""};
     enum plab_status status = plab_algo_find(raw != NULL ? raw : fallback, &algo, &why);
@@ -153,14 +111,14 @@ static enum plab_status get_algo(const struct reader *reader, const char *key, c
         status = plab_algo_check_pool(algo, &why);
     }
     if (status != PLAB_OK) {
-        return bad(reader, PLAB_E_INPUT, key, "%s", why.text);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key, "%s", why.text);
     }
     *out = algo->name;
     return PLAB_OK;
 }
 
-static enum plab_status get_mode(const struct reader *reader, const char *key, const char *raw,
-                                 const char **out) {
+static enum plab_status get_mode(const struct plab_yaml_source *reader, const char *key,
+                                 const char *raw, const char **out) {
     static const char *const modes[] = {"auto", "fast", "light"};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(modes); i++) {
         if (strcmp(raw != NULL ? raw : "auto", modes[i]) == 0) {
@@ -168,11 +126,11 @@ static enum plab_status get_mode(const struct reader *reader, const char *key, c
             return PLAB_OK;
         }
     }
-    return bad(reader, PLAB_E_INPUT, key, "\"%s\" is none of auto, fast, light", raw);
+    return plab_yaml_bad(reader, PLAB_E_INPUT, key, "\"%s\" is none of auto, fast, light", raw);
 }
 
 /* "1GiB": what `powlab mine --dataset-mem` takes. */
-static enum plab_status get_dataset_mem(const struct reader *reader, const char *key,
+static enum plab_status get_dataset_mem(const struct plab_yaml_source *reader, const char *key,
                                         const struct plab_raw_worker *raw, char out[24]) {
     static const char *const units[] = {"", "KiB", "MiB", "GiB"};
     out[0] = '\0';
@@ -180,7 +138,8 @@ static enum plab_status get_dataset_mem(const struct reader *reader, const char 
         return PLAB_OK;
     }
     if (raw->randomx_mode != NULL) {
-        return bad(reader, PLAB_E_INPUT, key, "goes without randomx_mode: it is a mode of its own");
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "goes without randomx_mode: it is a mode of its own");
     }
     size_t digits = strspn(raw->dataset_mem, "0123456789");
     for (size_t i = 0; i < PLAB_ARRAY_LEN(units); i++) {
@@ -189,21 +148,22 @@ static enum plab_status get_dataset_mem(const struct reader *reader, const char 
             return PLAB_OK;
         }
     }
-    return bad(reader, PLAB_E_INPUT, key, "\"%s\" is not a size such as 512MiB or 1GiB",
-               raw->dataset_mem);
+    return plab_yaml_bad(reader, PLAB_E_INPUT, key, "\"%s\" is not a size such as 512MiB or 1GiB",
+                         raw->dataset_mem);
 }
 
 /* "127.0.0.1:0", "[::1]:3333": numeric, so that the lab-only rule can be asked here already. The
  * pool asks again when it binds. */
-static enum plab_status get_listen(const struct reader *reader, const char *raw, char out[64]) {
+static enum plab_status get_listen(const struct plab_yaml_source *reader, const char *raw,
+                                   char out[64]) {
     const char *key = "pool.listen";
     char host[64];
     raw = raw != NULL ? raw : "127.0.0.1:0";
     const char *colon = strrchr(raw, ':');
     size_t host_len = colon != NULL ? (size_t)(colon - raw) : 0;
     if (host_len == 0 || strlen(raw) >= sizeof host) {
-        return bad(reader, PLAB_E_INPUT, key, "\"%s\" is not ADDRESS:PORT, such as 127.0.0.1:0",
-                   raw);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "\"%s\" is not ADDRESS:PORT, such as 127.0.0.1:0", raw);
     }
     bool bracketed = raw[0] == '[' && raw[host_len - 1] == ']';
     snprintf(host, sizeof host, "%.*s", (int)(host_len - 2 * bracketed), raw + bracketed);
@@ -213,13 +173,13 @@ static enum plab_status get_listen(const struct reader *reader, const char *raw,
     struct plab_error why = {.text = ""};
     if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || atoi(colon + 1) > 65535 ||
         getaddrinfo(host, colon + 1, &hints, &list) != 0) {
-        return bad(reader, PLAB_E_INPUT, key,
-                   "\"%s\" is no numeric address with a port up to 65535", raw);
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "\"%s\" is no numeric address with a port up to 65535", raw);
     }
     enum plab_status status = plab_netguard_check(list->ai_addr, &why);
     freeaddrinfo(list);
     if (status != PLAB_OK) {
-        return bad(reader, status, key, "%s", why.text);
+        return plab_yaml_bad(reader, status, key, "%s", why.text);
     }
     snprintf(out, 64, "%s", raw);
     return PLAB_OK;
@@ -233,7 +193,7 @@ static enum plab_status get_listen(const struct reader *reader, const char *raw,
         }                                  \
     } while (0)
 
-static enum plab_status take_pool(const struct reader *r, const struct plab_raw_pool *raw,
+static enum plab_status take_pool(const struct plab_yaml_source *r, const struct plab_raw_pool *raw,
                                   struct plab_scenario_pool *out) {
     RETURN_IF_BAD(get_algo(r, "pool.algo", raw->algo, "rx/0", &out->algo));
     RETURN_IF_BAD(
@@ -248,8 +208,9 @@ static enum plab_status take_pool(const struct reader *r, const struct plab_raw_
     return get_listen(r, raw->listen, out->listen);
 }
 
-static enum plab_status take_worker(const struct reader *r, const struct plab_raw_worker *raw,
-                                    size_t index, struct plab_scenario *out) {
+static enum plab_status take_worker(const struct plab_yaml_source *r,
+                                    const struct plab_raw_worker *raw, size_t index,
+                                    struct plab_scenario *out) {
     struct plab_scenario_worker *worker = &out->workers[index];
     char key[KEY_MAX];
 #define KEY(field) key_of(key, "workers", index, field)
@@ -267,8 +228,8 @@ static enum plab_status take_worker(const struct reader *r, const struct plab_ra
                                &worker->duty_percent));
     for (size_t i = 0; i < index; i++) {
         if (strcmp(out->workers[i].name, worker->name) == 0) {
-            return bad(r, PLAB_E_INPUT, KEY("name"), "\"%s\" is the name of workers[%zu] already",
-                       worker->name, i);
+            return plab_yaml_bad(r, PLAB_E_INPUT, KEY("name"),
+                                 "\"%s\" is the name of workers[%zu] already", worker->name, i);
         }
     }
 #undef KEY
@@ -276,9 +237,9 @@ static enum plab_status take_worker(const struct reader *r, const struct plab_ra
 }
 
 /* The groups that a phase names, as bits; none named: all. */
-static enum plab_status take_phase_workers(const struct reader *r, const struct plab_raw_phase *raw,
-                                           size_t index, const struct plab_scenario *scenario,
-                                           uint32_t *out) {
+static enum plab_status take_phase_workers(const struct plab_yaml_source *r,
+                                           const struct plab_raw_phase *raw, size_t index,
+                                           const struct plab_scenario *scenario, uint32_t *out) {
     *out = raw->workers_count == 0 ? (UINT32_C(1) << scenario->worker_count) - 1 : 0;
     for (unsigned i = 0; i < raw->workers_count; i++) {
         size_t group = 0;
@@ -289,15 +250,17 @@ static enum plab_status take_phase_workers(const struct reader *r, const struct 
         if (group == scenario->worker_count) {
             char key[KEY_MAX];
             snprintf(key, sizeof key, "phases[%zu].workers[%u]", index, i);
-            return bad(r, PLAB_E_INPUT, key, "\"%s\" is no name of a worker", raw->workers[i]);
+            return plab_yaml_bad(r, PLAB_E_INPUT, key, "\"%s\" is no name of a worker",
+                                 raw->workers[i]);
         }
         *out |= UINT32_C(1) << group;
     }
     return PLAB_OK;
 }
 
-static enum plab_status take_phase(const struct reader *r, const struct plab_raw_phase *raw,
-                                   size_t index, struct plab_scenario *out) {
+static enum plab_status take_phase(const struct plab_yaml_source *r,
+                                   const struct plab_raw_phase *raw, size_t index,
+                                   struct plab_scenario *out) {
     struct plab_scenario_phase *phase = &out->phases[index];
     char key[KEY_MAX];
     RETURN_IF_BAD(get_name(r, key_of(key, "phases", index, "name"), raw->name, phase->name));
@@ -308,7 +271,8 @@ static enum plab_status take_phase(const struct reader *r, const struct plab_raw
     return take_phase_workers(r, raw, index, out, &phase->workers);
 }
 
-static enum plab_status take_expect(const struct reader *r, const struct plab_raw_expect *raw,
+static enum plab_status take_expect(const struct plab_yaml_source *r,
+                                    const struct plab_raw_expect *raw,
                                     struct plab_scenario_expect *out) {
     static const struct plab_raw_expect nothing;
     raw = raw != NULL ? raw : &nothing;
@@ -323,7 +287,8 @@ static enum plab_status take_expect(const struct reader *r, const struct plab_ra
 }
 
 /* Without a limit of its own, a run may take a minute more than its phases. */
-static enum plab_status take_limits(const struct reader *r, const struct plab_raw_scenario *raw,
+static enum plab_status take_limits(const struct plab_yaml_source *r,
+                                    const struct plab_raw_scenario *raw,
                                     struct plab_scenario *out) {
     uint64_t phases_ms = plab_scenario_duration_ms(out), seconds;
     RETURN_IF_BAD(get_number(r, "limits.max_seconds",
@@ -331,15 +296,15 @@ static enum plab_status take_limits(const struct reader *r, const struct plab_ra
                              phases_ms / 1000 + 60, 1, PLAB_SCENARIO_SECONDS_MAX, &seconds));
     out->max_ms = seconds * 1000;
     if (phases_ms > out->max_ms) {
-        return bad(r, PLAB_E_INPUT, raw->limits != NULL ? "limits.max_seconds" : "phases",
-                   "the phases take %llu s, more than the limit of %llu s",
-                   (unsigned long long)(phases_ms / 1000), (unsigned long long)seconds);
+        return plab_yaml_bad(r, PLAB_E_INPUT, raw->limits != NULL ? "limits.max_seconds" : "phases",
+                             "the phases take %llu s, more than the limit of %llu s",
+                             (unsigned long long)(phases_ms / 1000), (unsigned long long)seconds);
     }
     return PLAB_OK;
 }
 
-static enum plab_status take_all(const struct reader *r, const struct plab_raw_scenario *raw,
-                                 struct plab_scenario *out) {
+static enum plab_status take_all(const struct plab_yaml_source *r,
+                                 const struct plab_raw_scenario *raw, struct plab_scenario *out) {
     RETURN_IF_BAD(get_name(r, "name", raw->name, out->name));
     RETURN_IF_BAD(get_text(r, "label", raw->label, out->label));
     RETURN_IF_BAD(get_number(r, "seed", raw->seed, 1, 0, INT64_MAX, &out->seed));
@@ -349,8 +314,9 @@ static enum plab_status take_all(const struct reader *r, const struct plab_raw_s
         RETURN_IF_BAD(take_worker(r, &raw->workers[i], i, out));
     }
     if (plab_scenario_process_count(out) > PLAB_SCENARIO_PROCESSES_MAX) {
-        return bad(r, PLAB_E_INPUT, "workers", "%zu processes together; at most %d are possible",
-                   plab_scenario_process_count(out), PLAB_SCENARIO_PROCESSES_MAX);
+        return plab_yaml_bad(r, PLAB_E_INPUT, "workers",
+                             "%zu processes together; at most %d are possible",
+                             plab_scenario_process_count(out), PLAB_SCENARIO_PROCESSES_MAX);
     }
     out->phase_count = raw->phases_count;
     for (size_t i = 0; i < raw->phases_count; i++) {
@@ -362,7 +328,7 @@ static enum plab_status take_all(const struct reader *r, const struct plab_raw_s
 
 enum plab_status plab_scenario_parse(struct plab_scenario *out, const char *text, size_t len,
                                      const char *path, struct plab_error *err) {
-    const struct reader reader = {.text = text, .len = len, .path = path, .err = err};
+    const struct plab_yaml_source reader = {.text = text, .len = len, .path = path, .err = err};
     struct plab_raw_scenario *raw = NULL;
     memset(out, 0, sizeof *out);
     enum plab_status status = plab_raw_load(&raw, text, len, path, err);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "yaml/load.h"
 
+#include <ctype.h>
 #include <cyaml/cyaml.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "yaml/place.h"
@@ -128,6 +131,26 @@ static cyaml_config_t config_for(struct complaint *complaint) {
         .log_level = CYAML_LOG_ERROR,
         .flags = CYAML_CFG_NO_ALIAS,
     };
+}
+
+bool plab_yaml_duration(const char *text, uint64_t *ms) {
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end;
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    double value = strtod(text, &end);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(units); i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            value = round(value * units[i].ms);
+            *ms = value < 1e15 ? (uint64_t)value : UINT64_MAX;
+            return true;
+        }
+    }
+    return false;
 }
 
 enum plab_status plab_yaml_load(void **out, const struct cyaml_schema_value *schema,

@@ -9,7 +9,9 @@
 #ifndef PLAB_YAML_LOAD_H
 #define PLAB_YAML_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -20,6 +22,10 @@ struct cyaml_schema_value; /* libcyaml */
 PLAB_NODISCARD enum plab_status plab_yaml_load(void **out, const struct cyaml_schema_value *schema,
                                                const char *text, size_t len, const char *path,
                                                struct plab_error *err);
+
+/* Milliseconds of "500ms", "45s", "2m" or "1.5h": a unit is asked for, so that nobody has to guess
+ * it. False for anything else. */
+bool plab_yaml_duration(const char *text, uint64_t *ms);
 
 /* Frees what plab_yaml_load() returned, by the same schema; NULL is fine. */
 void plab_yaml_free(const struct cyaml_schema_value *schema, void *data);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "yaml/place.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -121,4 +123,17 @@ bool plab_yaml_locate(const char *text, size_t len, const char *path, struct pla
     }
     yaml_parser_delete(&parser);
     return found;
+}
+
+enum plab_status plab_yaml_bad(const struct plab_yaml_source *source, enum plab_status status,
+                               const char *key, const char *fmt, ...) {
+    char what[320];
+    struct plab_yaml_mark mark;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    plab_yaml_locate(source->text, source->len, key, &mark);
+    return plab_fail(source->err, status, "%s:%zu:%zu: %s: %s", source->path, mark.line,
+                     mark.column, key, what);
 }

@@ -23,4 +23,17 @@ plab_yaml_check(const char *text, size_t len, struct plab_yaml_mark *mark, struc
  * that is, and false is returned. */
 bool plab_yaml_locate(const char *text, size_t len, const char *path, struct plab_yaml_mark *mark);
 
+/* A text that is being checked, for complaints about it. All members are borrowed. */
+struct plab_yaml_source {
+    const char *text;
+    size_t len;
+    const char *path;
+    struct plab_error *err;
+};
+
+/* Fails with "file:line:column: key: what is wrong"; the place is that of the key if it is there,
+ * else of its parent. Returns `status`. */
+enum plab_status plab_yaml_bad(const struct plab_yaml_source *source, enum plab_status status,
+                               const char *key, const char *fmt, ...) PLAB_PRINTF(4, 5);
+
 #endif
