@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab/scenario.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <netdb.h>
 #include <stdio.h>
