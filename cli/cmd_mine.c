@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/jsonout.h"
+#include "cli/mine_keys.h"
 #include "cli/mine_priv.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
@@ -52,8 +53,13 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
         mine.config.progress = plab_progress_seed;
         mine.config.progress_cookie = &progress;
     }
-    plab_mine_tell_start(&mine, false);
+    struct plab_mine_keys *keys = plab_mine_keys_new(&mine);
+    if (keys != NULL) {
+        mine.config.guests[mine.config.guest_count++] = plab_mine_keys_guest(keys);
+    }
+    plab_mine_tell_start(&mine, keys != NULL);
     status = run_and_tell(&mine, err);
+    plab_mine_keys_free(keys);
     plab_pin_plan_free(&mine.plan);
     return status;
 }

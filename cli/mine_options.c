@@ -32,6 +32,7 @@ static const struct plab_verb verb = {
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
         "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
         "ahead.\n" PLAB_TLS_NOTES PLAB_TUNE_NOTES
+        "On a terminal: h hash rate, p pause, r resume, s results, c connection, q quit.\n"
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
     .has_kernels = true,

@@ -162,7 +162,8 @@ static void tell_pools(const struct plab_mine *mine) {
     for (size_t i = 0; i < mine->config.client.pool_count; i++) {
         char label[32];
         snprintf(label, sizeof label, "POOL #%zu", i + 1);
-        row(mine, label, "%s as %s", plab_url_name(&mine->config.client.pools[i], name), user);
+        row(mine, label, "%s%s as %s", plab_url_name(&mine->config.client.pools[i], name),
+            mine->config.client.pools[i].tls ? " (TLS)" : "", user);
     }
     if (strlen(login) >= WALLET_LENGTH) {
         plab_log_warn(&mine->cli.log, "the user looks like a wallet; in a lab any text will do");
@@ -192,6 +193,6 @@ void plab_mine_tell_start(const struct plab_mine *mine, bool keys) {
     tell_pools(mine);
     tell_end(mine);
     if (keys) {
-        row(mine, "COMMANDS", "h hash rate, p pause, r resume, s results, q quit");
+        row(mine, "COMMANDS", "h hash rate, p pause, r resume, s results, c connection, q quit");
     }
 }

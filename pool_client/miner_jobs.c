@@ -150,7 +150,7 @@ void plab_miner_pause(struct plab_miner *miner) {
     if (!miner->paused && !miner->ended) {
         miner->paused = true;
         plab_workers_pause(miner->workers);
-        plab_log_info(miner->log, "paused: nothing is hashed, the session stays; r resumes");
+        plab_log_info(miner->log, "paused: nothing is hashed, the session stays");
     }
 }
 

@@ -72,14 +72,6 @@ void plab_miner_note_state(struct plab_miner *miner, enum plab_workers_state sta
 
 /* ---- rates and shares ---- */
 
-static const char *rate_text(double rate, char out[24]) {
-    if (rate < 0) {
-        return strcpy(out, "n/a");
-    }
-    snprintf(out, 24, "%.1f", rate);
-    return out;
-}
-
 static void rates_over(const struct plab_rates *rates, double out[PLAB_MINER_WINDOWS]) {
     for (size_t i = 0; i < PLAB_MINER_WINDOWS; i++) {
         out[i] = plab_rates_over(rates, plab_miner_windows_s[i]);
@@ -87,15 +79,15 @@ static void rates_over(const struct plab_rates *rates, double out[PLAB_MINER_WIN
 }
 
 void plab_miner_tell_rates(struct plab_miner *miner) {
-    char text[PLAB_MINER_WINDOWS][24], max[24];
+    char text[PLAB_MINER_WINDOWS][PLAB_RATES_TEXT], max[PLAB_RATES_TEXT];
     const struct plab_miner_result *sum = miner->result;
     double rates[PLAB_MINER_WINDOWS];
     rates_over(&miner->rates, rates);
     for (size_t i = 0; i < PLAB_MINER_WINDOWS; i++) {
-        rate_text(rates[i], text[i]);
+        plab_rates_text(rates[i], text[i]);
     }
     plab_log_info(miner->log, "speed 10s/60s/15m %s %s %s H/s max %s H/s", text[0], text[1],
-                  text[2], rate_text(miner->rate_max_hps, max));
+                  text[2], plab_rates_text(miner->rate_max_hps, max));
     plab_log_info(miner->log,
                   "shares %" PRIu64 " accepted, %" PRIu64 " rejected, %" PRIu64 " stale%s",
                   sum->accepted, sum->rejected, sum->stale, miner->paused ? "; paused" : "");

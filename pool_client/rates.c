@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pool_client/rates.h"
 
+#include <stdio.h>
+#include <string.h>
+
 void plab_rates_add(struct plab_rates *rates, uint64_t t_ns, uint64_t hashes) {
     struct plab_rate_sample *sample = &rates->samples[rates->count % PLAB_RATES_SAMPLES];
     sample->t_ns = t_ns;
@@ -25,4 +28,12 @@ double plab_rates_over(const struct plab_rates *rates, unsigned window_s) {
         }
     }
     return -1;
+}
+
+const char *plab_rates_text(double rate_hps, char out[PLAB_RATES_TEXT]) {
+    if (rate_hps < 0) {
+        return strcpy(out, "n/a");
+    }
+    snprintf(out, PLAB_RATES_TEXT, "%.1f", rate_hps);
+    return out;
 }

@@ -26,4 +26,8 @@ void plab_rates_add(struct plab_rates *rates, uint64_t t_ns, uint64_t hashes);
  * while the samples don't reach back that far. */
 double plab_rates_over(const struct plab_rates *rates, unsigned window_s);
 
+/* "98.1", or "n/a" for a negative one. Returns `out`. */
+#define PLAB_RATES_TEXT 24
+const char *plab_rates_text(double rate_hps, char out[PLAB_RATES_TEXT]);
+
 #endif
