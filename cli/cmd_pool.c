@@ -18,7 +18,7 @@
 #define BANS_SHOWN 100 /* in the summary */
 
 struct options {
-    const char *algo_name, *port_file, *daemon, *wallet, *ledger_path;
+    const char *algo_name, *port_file, *web_port_file, *daemon, *wallet, *ledger_path;
     struct plab_opt_list listen;
     struct plab_pool_tls_options tls;
     uint64_t verify_threads, duration_ms;
@@ -40,6 +40,7 @@ static const struct plab_verb verb = {
     .examples = "  powlab pool\n"
                 "  powlab pool -a cn/r --listen 127.0.0.1:0 --port-file port.txt --difficulty 50\n"
                 "  powlab pool --listen 127.0.0.1:3333 --listen tls://127.0.0.1:3443\n"
+                "  powlab pool --web 127.0.0.1:8080\n"
                 "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
@@ -67,6 +68,11 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         PLAB_POOL_TLS_OPTS(&options->tls),
         {0, "port-file", PLAB_OPT_TEXT, &options->port_file, "FILE",
          "write the port of each listener to FILE once miners may connect", 0, 0, NULL},
+        {0, "web", PLAB_OPT_TEXT, &config->web_listen, "[ADDR:]PORT",
+         "live page, JSON API and /metrics; or only a PORT of 127.0.0.1 (default: none)", 0, 0,
+         NULL},
+        {0, "web-port-file", PLAB_OPT_TEXT, &options->web_port_file, "FILE",
+         "write the port of --web to FILE", 0, 0, NULL},
         {0, "difficulty", PLAB_OPT_U64, &config->difficulty, "N",
          "fixed difficulty of shares (default: it follows each miner)", 1, INT64_MAX, NULL},
         {0, "start-difficulty", PLAB_OPT_U64, &config->vardiff_start, "N",
@@ -142,6 +148,9 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
                          (unsigned long long)config->vardiff_min,
                          (unsigned long long)config->vardiff_max);
     }
+    if (options->web_port_file != NULL && config->web_listen == NULL) {
+        return plab_fail(err, PLAB_E_USAGE, "--web-port-file needs --web");
+    }
     if (options->listen.count > PLAB_POOL_LISTEN_MAX) {
         return plab_fail(err, PLAB_E_USAGE, "--listen may be given at most %d times",
                          PLAB_POOL_LISTEN_MAX);
@@ -178,6 +187,20 @@ static enum plab_status write_ports(const struct options *options, const struct 
     return plab_file_write(options->port_file, text, len, err);
 }
 
+static enum plab_status tell_web(const struct run *run, const struct plab_pool *pool,
+                                 struct plab_error *err) {
+    char text[16];
+    const unsigned port = plab_pool_web_port(pool);
+    const char *file = run->options->web_port_file;
+    if (port == 0) {
+        return PLAB_OK;
+    }
+    plab_log_info(&run->cli->log, "web page: %s (port %u); also /api/v1/summary, /metrics",
+                  run->options->config.web_listen, port);
+    const int len = snprintf(text, sizeof text, "%u\n", port);
+    return file != NULL ? plab_file_write(file, text, (size_t)len, err) : PLAB_OK;
+}
+
 static enum plab_status on_ready(void *cookie, struct plab_pool *pool, struct plab_error *err) {
     const struct run *run = cookie;
     const struct options *options = run->options;
@@ -191,7 +214,11 @@ static enum plab_status on_ready(void *cookie, struct plab_pool *pool, struct pl
         plab_log_info(&run->cli->log, "TLS: CA %s; SHA-256 of the certificate %s", tls.ca_file,
                       tls.fingerprint);
     }
-    return options->port_file != NULL ? write_ports(options, pool, err) : PLAB_OK;
+    enum plab_status status = tell_web(run, pool, err);
+    if (status == PLAB_OK && options->port_file != NULL) {
+        status = write_ports(options, pool, err);
+    }
+    return status;
 }
 
 static enum plab_status on_event(void *cookie, const struct plab_pool_event *event,

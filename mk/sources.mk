@@ -9,7 +9,7 @@ CORE_SRC := $(foreach d,$(CORE_DIRS),$(wildcard $(d)/*.c))
 APP_SRC := $(filter-out cli/main.c,$(foreach d,$(APP_DIRS),$(wildcard $(d)/*.c)))
 
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
-APP_OBJ := $(APP_SRC:%.c=$(B)/%.o)
+APP_OBJ := $(APP_SRC:%.c=$(B)/%.o) $(B)/gen/web_assets.o
 
 # Rewritten only when the flags change, so that a change of flags rebuilds everything.
 FLAGS_STAMP := $(B)/.flags
@@ -17,6 +17,15 @@ FLAGS_TEXT = $(CC) $(CFLAGS_ALL)
 .PHONY: force
 $(FLAGS_STAMP): force
 	$(Q)mkdir -p $(@D); echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
+
+# The files of the pool's web page, as bytes.
+WEB_FILES := $(sort $(wildcard pool/web/*))
+$(B)/gen/web_assets.c: $(WEB_FILES) tools/embed.sh
+	$(call say,EMBED,$@)
+	$(Q)mkdir -p $(@D) && tools/embed.sh $(WEB_FILES) >$@.tmp && mv $@.tmp $@
+$(B)/gen/web_assets.o: $(B)/gen/web_assets.c $(FLAGS_STAMP)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 $(B)/libpowlab_core.a: $(CORE_OBJ)
 	$(call say,AR,$@)

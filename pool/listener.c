@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where clients connect: addresses as people write them, and what is spoken there. */
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "net/addr.h"
 #include "pool/pool_priv.h"
 
 struct scheme {
@@ -33,28 +32,10 @@ static const char *take_scheme(const char *text, struct plab_listener *listener)
     return text;
 }
 
-/* "ADDR:PORT" or "[ADDR]:PORT" with numeric addresses, or "localhost:PORT". */
-static bool parse_address(const char *text, struct sockaddr_storage *out) {
-    char host[64] = "";
-    const char *colon = strrchr(text, ':');
-    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-    char *end = NULL;
-    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-    if (colon == NULL || len == 0 || len >= sizeof host || colon[1] < '0' || colon[1] > '9' ||
-        *end != '\0' || port > UINT16_MAX) {
-        return false;
-    }
-    memcpy(host, text + brackets, len - 2 * (size_t)brackets);
-    const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    return brackets ? uv_ip6_addr(name, (int)port, (struct sockaddr_in6 *)out) == 0
-                    : uv_ip4_addr(name, (int)port, (struct sockaddr_in *)out) == 0;
-}
-
 static enum plab_status parse_listen(const char *text, struct plab_listener *listener,
                                      struct sockaddr_storage *out, struct plab_error *err) {
     char shown[80];
-    if (!parse_address(take_scheme(text, listener), out)) {
+    if (!plab_addr_parse(take_scheme(text, listener), out)) {
         return plab_fail(err, PLAB_E_USAGE,
                          "\"%s\" is no address to listen on; expected ADDR:PORT, such as "
                          "127.0.0.1:3333 or [::1]:3333 (port 0: any free one), with tcp://, "

@@ -19,6 +19,7 @@
 #include "pool/server.h"
 #include "pool/vardiff.h"
 #include "pool/verifier.h"
+#include "pool/web.h"
 #include "stratum/frame.h"
 #include "stratum/msg.h"
 
@@ -118,6 +119,8 @@ struct plab_pool {
     uint64_t last_tag;
     uint64_t began_ns;
     struct plab_pool_stats stats;
+    struct plab_web *web; /* NULL: none */
+    struct plab_web_facts web_facts;
     struct plab_stream_home home;
     char in[65536];                      /* bytes as they come */
     char out[2 * PLAB_STRATUM_LINE_MAX]; /* a line being built */

@@ -58,10 +58,11 @@ void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct
 
 void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
     struct plab_error err = {.text = ""};
+    event->t_ns = plab_clock_ns();
+    plab_web_event(pool->web, event);
     if (pool->config.on_event == NULL) {
         return;
     }
-    event->t_ns = plab_clock_ns();
     enum plab_status status = pool->config.on_event(pool->config.event_cookie, event, &err);
     if (status != PLAB_OK) {
         plab_pool_end(pool, status, &err);
@@ -180,6 +181,27 @@ static enum plab_status create_bans(struct plab_pool *pool, uint64_t secret) {
     return plab_bans_init(&pool->bans, &config, secret);
 }
 
+static void web_stats(void *cookie, struct plab_pool_stats *out) {
+    plab_pool_stats(cookie, out);
+}
+
+static enum plab_status open_web(struct plab_pool *pool, struct plab_error *err) {
+    const struct plab_pool_config *config = &pool->config;
+    pool->web_facts = (struct plab_web_facts){
+        .algo = config->algo->name,
+        .source = config->daemon_url != NULL ? "daemon" : "simulated",
+        .verify_threads = config->verify_threads,
+        .verify_queue = config->verify_queue,
+    };
+    const struct plab_web_config web = {.loop = &pool->loop,
+                                        .listen = config->web_listen,
+                                        .facts = &pool->web_facts,
+                                        .stats = web_stats,
+                                        .cookie = pool,
+                                        .log = config->log};
+    return config->web_listen != NULL ? plab_web_open(&pool->web, &web, err) : PLAB_OK;
+}
+
 static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     struct plab_prng entropy = {plab_clock_wall_ns() ^ (uint64_t)(uintptr_t)pool};
     if (uv_loop_init(&pool->loop) != 0) {
@@ -200,6 +222,9 @@ static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     enum plab_status status = create_source(pool, plab_prng_next(&entropy), err);
     if (status == PLAB_OK) {
         status = plab_listeners_open(pool, err);
+    }
+    if (status == PLAB_OK) {
+        status = open_web(pool, err);
     }
     if (status == PLAB_OK) {
         status = create_verifier(pool, err);
@@ -272,7 +297,9 @@ static void shut_down(struct plab_pool *pool) {
         plab_daemon_close(&pool->daemon);
     }
     close_handles(pool);
+    plab_web_close(pool->web);
     uv_run(&pool->loop, UV_RUN_DEFAULT);
+    plab_web_free(&pool->web);
     uv_loop_close(&pool->loop);
     pool->loop_open = false;
 }
@@ -299,6 +326,10 @@ void plab_pool_stop(struct plab_pool *pool) {
     uv_async_send(&pool->stop);
 }
 
+uint16_t plab_pool_web_port(const struct plab_pool *pool) {
+    return plab_web_port(pool->web);
+}
+
 uint16_t plab_pool_port(const struct plab_pool *pool, size_t index) {
     return pool->listeners[index].port;
 }
@@ -313,6 +344,7 @@ void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats
     stats->verified_hashes = verifier.hashes;
     stats->verify_ns = verifier.hash_ns;
     stats->seed_builds = verifier.seed_builds;
+    stats->verify_queue_now = verifier.queue_now;
     stats->verify_queue_peak = verifier.queue_peak;
 }
 

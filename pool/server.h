@@ -65,6 +65,8 @@ struct plab_pool_config {
     double submits_per_s;       /* of a session, in the long run */
     double submits_burst;
 
+    const char *web_listen; /* address of the web page (pool/web.h), NULL: none; borrowed */
+
     plab_pool_event_fn *on_event; /* may be NULL */
     void *event_cookie;
     /* All listeners accept connections now, ports are known. May be NULL. An error ends the run. */
@@ -89,9 +91,10 @@ struct plab_pool_stats {
     uint64_t tls_sessions, tls_failures; /* handshakes that succeeded, that didn't */
     uint64_t accept_waits; /* times that accepting waited for want of file descriptors */
     uint64_t bans;         /* so far */
-    uint64_t verified_hashes, verify_ns, seed_builds, verify_queue_peak;
-    uint64_t height;   /* of the current template */
-    double duration_s; /* of plab_pool_run() */
+    uint64_t verified_hashes, verify_ns, seed_builds;
+    uint64_t verify_queue_now, verify_queue_peak; /* shares waiting for their hash */
+    uint64_t height;                              /* of the current template */
+    double duration_s;                            /* of plab_pool_run() */
 };
 
 /* Binds all listeners, starts the verification threads, takes memory for the caches. Errors:
@@ -107,6 +110,9 @@ PLAB_NODISCARD enum plab_status plab_pool_run(struct plab_pool *pool, struct pla
 
 /* Ends plab_pool_run() soon, with PLAB_OK. Any thread. */
 void plab_pool_stop(struct plab_pool *pool);
+
+/* Port of the web page; 0: there is none. */
+uint16_t plab_pool_web_port(const struct plab_pool *pool);
 
 /* Port of listener `index`. */
 uint16_t plab_pool_port(const struct plab_pool *pool, size_t index);

@@ -370,6 +370,7 @@ struct plab_verify_task *plab_verifier_take(struct plab_verifier *verifier) {
 void plab_verifier_stats(struct plab_verifier *verifier, struct plab_verifier_stats *stats) {
     pthread_mutex_lock(&verifier->lock);
     *stats = verifier->stats;
+    stats->queue_now = verifier->in_flight;
     pthread_mutex_unlock(&verifier->lock);
 }
 

@@ -76,7 +76,7 @@ struct plab_verifier_stats {
     uint64_t hashes;
     uint64_t hash_ns; /* sum over all threads */
     uint64_t seed_builds;
-    uint64_t queue_peak;
+    uint64_t queue_now, queue_peak; /* tasks waiting or being hashed */
 };
 void plab_verifier_stats(struct plab_verifier *verifier, struct plab_verifier_stats *stats);
 
