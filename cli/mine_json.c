@@ -5,6 +5,36 @@
 #include "cli/jsonout.h"
 #include "cli/mine_priv.h"
 
+/* What became of each pool of the list, or of the daemon. */
+static json_t *pools_json(const struct plab_mine *mine, const struct plab_client_stats *client) {
+    json_t *pools = json_array();
+    for (size_t i = 0; i < client->pool_count; i++) {
+        const struct plab_client_tally *tally = &client->tally[i];
+        bool tls = mine->config.solo == NULL && mine->pools[i].tls;
+        json_array_append_new(
+            pools, json_pack("{s:s, s:b, s:I, s:I, s:I}", "name", tally->name, "tls", (int)tls,
+                             "attempts", (json_int_t)tally->attempts, "logins",
+                             (json_int_t)tally->logins, "failures", (json_int_t)tally->failures));
+    }
+    return pools;
+}
+
+/* The newest session. */
+static json_t *connection_json(const struct plab_mine *mine,
+                               const struct plab_client_stats *client) {
+    const bool tls = client->tls_version[0] != '\0';
+    return json_pack(
+        "{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s}", "source",
+        mine->config.solo != NULL ? "daemon" : "pools", "name", client->tally[client->pool].name,
+        "address", client->address, "tls", tls ? client->tls_version : NULL, "tls_fingerprint",
+        tls ? client->tls_fingerprint : NULL, "failures", (json_int_t)client->failures, "redirects",
+        (json_int_t)client->redirects, "last_failure", client->last_reason);
+}
+
+static json_t *real_or_null(double value) {
+    return value < 0 ? json_null() : json_real(value);
+}
+
 json_t *plab_mine_json(const struct plab_mine *mine, const struct plab_miner_result *result,
                        enum plab_status status) {
     const struct plab_cli *cli = &mine->cli;
@@ -40,6 +70,11 @@ json_t *plab_mine_json(const struct plab_mine *mine, const struct plab_miner_res
     json_object_set_new(root, "last_build_s", json_real(result->workers.last_build_s));
     json_object_set_new(root, "logins", json_integer((json_int_t)result->logins));
     json_object_set_new(root, "reconnects", json_integer((json_int_t)plab_mine_reconnects(result)));
+    json_object_set_new(root, "connection", connection_json(mine, &result->client));
+    json_object_set_new(root, "pools", pools_json(mine, &result->client));
+    json_object_set_new(root, "accepted_difficulty",
+                        json_integer((json_int_t)result->accepted_difficulty));
+    json_object_set_new(root, "rate_max_hps", real_or_null(result->rate_max_hps));
     json_object_set_new(root, "jobs", json_integer((json_int_t)result->jobs));
     json_object_set_new(root, "jobs_refused", json_integer((json_int_t)result->jobs_refused));
     json_object_set_new(root, "latency_mean_ms", json_real(result->latency_mean_ms));

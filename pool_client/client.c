@@ -158,6 +158,7 @@ static void on_up(void *cookie, struct plab_link *link) {
     client->online_since_ms = uv_now(client->loop);
     client->stats.logins++;
     note_tls(&client->stats, link);
+    plab_link_address(link, client->stats.address);
     client->stats.tally[client->pool].logins++;
     client->probe_failures = 0;
     probe_later(client);

@@ -29,6 +29,7 @@
 #define PLAB_POOL_CLIENT_CLIENT_H
 
 #include "base/log.h"
+#include "base/netguard.h"
 #include "net/tls.h"
 #include "pool_client/url.h"
 #include "stratum/msg.h"
@@ -156,6 +157,7 @@ struct plab_client_stats {
     enum plab_status last_failure; /* PLAB_OK: none so far */
     char last_reason[400];         /* the pool's name and why; "" none so far */
     uint64_t redirects;            /* notices to reconnect that were followed */
+    char address[PLAB_NETGUARD_NAME_LEN]; /* of the newest session's pool, in numbers; "" none */
     bool online;
     double online_s;                        /* how long; 0 offline */
     char tls_version[16];                   /* of the last session, "TLSv1.3"; "" plain */

@@ -387,3 +387,11 @@ bool plab_link_describe_tls(const struct plab_link *link, struct plab_tls_info *
 unsigned plab_link_extensions(const struct plab_link *link) {
     return link->extensions;
 }
+
+const char *plab_link_address(const struct plab_link *link, char out[PLAB_NETGUARD_NAME_LEN]) {
+    out[0] = '\0';
+    if (link->stream != NULL && link->address_next > 0) {
+        plab_netguard_name((const struct sockaddr *)&link->addresses[link->address_next - 1], out);
+    }
+    return out;
+}

@@ -51,6 +51,9 @@ bool plab_link_submit(struct plab_link *link, const struct plab_client_share *sh
 
 unsigned plab_link_extensions(const struct plab_link *link);
 
+/* The address that it is connected to, "127.0.0.1:3333"; "" before. Returns `out`. */
+const char *plab_link_address(const struct plab_link *link, char out[PLAB_NETGUARD_NAME_LEN]);
+
 /* Describes the TLS session; false when there is none. */
 bool plab_link_describe_tls(const struct plab_link *link, struct plab_tls_info *out);
 

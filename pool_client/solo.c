@@ -106,6 +106,7 @@ static void go_online(struct solo *solo) {
     solo->online_since_ms = uv_now(solo->timer.loop);
     solo->stats.logins++;
     solo->stats.tally[0].logins++;
+    plab_netguard_name((const struct sockaddr *)&solo->rpc.addr, solo->stats.address);
     tell_state(solo, PLAB_CLIENT_ONLINE, solo->stats.tally[0].name);
 }
 
