@@ -177,6 +177,7 @@ static const struct {
     const char *summary;
 } verbs[] = {
     {"run", cmd_run, "run a scenario: pool, workers, phases, recorders, report"},
+    {"detect", plab_cmd_lab_detect, "run detectors over a finished run, compare with the truth"},
     {"sample", plab_cmd_lab_sample, "what a detector on the host could see of a process"},
     {"exec", cmd_exec, "run a program that is killed when its parent ends; used by run"},
 };

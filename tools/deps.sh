@@ -10,7 +10,8 @@ libyaml-dev"
 # libcpuid only knows x86.
 case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 
-check="libcriterion-dev openssl librandomx-dev monero
+check="tshark libndpi-bin yara
+libcriterion-dev openssl librandomx-dev monero
 clang clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps"
 
