@@ -29,8 +29,10 @@ static void say_job(struct stage *stage, struct fake_conn *conn, const char *hea
     if (stage->announces) {
         snprintf(seed + strlen(seed), 100, ",\"next_seed_hash\":\"%064x\"", stage->jobs + 1);
     }
-    if (stage->algo != NULL) {
-        snprintf(algo, sizeof algo, ",\"algo\":\"%s\"", stage->algo);
+    bool other = stage->other_algo != NULL && stage->jobs % 2 != 0;
+    const char *name = other ? stage->other_algo : stage->algo;
+    if (name != NULL) {
+        snprintf(algo, sizeof algo, ",\"algo\":\"%s\"", name);
     }
     fake_say(conn, "%s{\"blob\":\"%s\",\"job_id\":\"%u\",\"target\":\"" EVERY_HASH "\"%s%s}%s\n",
              head, blob, ++stage->jobs, seed, algo, tail);

@@ -14,6 +14,7 @@
 struct stage {
     const char *submit_answer; /* what follows {"id":N, */
     const char *algo;          /* of jobs; NULL: not named */
+    const char *other_algo;    /* of every second job; NULL: the same */
     const char *nonce;         /* in the blob */
     unsigned job_every; /* submits of the newest job, then there is another one, and what comes
                            for older ones is stale; 0: one job only */

@@ -383,6 +383,42 @@ TEST(client, keepalive_not_announced_may_stay_unanswered) {
     }
 }
 
+/* Says a job now and then and counts what comes; shares are answered. */
+static void jobs_and_answers(struct fake_conn *conn, const char *line) {
+    int id = 0;
+    if (conn->lines == 1) {
+        keepalives = 0;
+        fake_say(conn, "%s", LOGIN_OK("\"keepalive\""));
+    } else if (sscanf(line, "{\"id\":%d,", &id) == 1) {
+        keepalives += strstr(line, "keepalived") != NULL;
+        fake_say(conn, "{\"id\":%d,\"error\":null,\"result\":{\"status\":\"OK\"}}\n", id);
+    }
+}
+
+TEST(client, keepalive_counts_from_the_last_line_sent) {
+    struct bench bench;
+    open_bench(&bench);
+    bench.config.keepalive_ms = 200;
+    fake_pool_start(&bench.pool[0], &bench.loop, 0, jobs_and_answers, NULL);
+    start_client(&bench, 1);
+    run_until(&bench, is_online, 2000);
+    for (int i = 0; i < 25; i++) { /* a share every 20 ms: no need for one */
+        struct plab_client_share share = share_for(&bench, 0);
+        CHECK(plab_client_submit(bench.client, &share) == PLAB_SUBMIT_SENT);
+        run_for(&bench, 20);
+    }
+    CHECK_MSG(keepalives == 0, "%u", keepalives);
+    for (int i = 0; i < 30; i++) { /* jobs don't count */
+        fake_say(bench.pool[0].conns,
+                 "{\"method\":\"job\",\"params\":{\"blob\":\"" BLOB
+                 "\",\"job_id\":\"n%d\",\"target\":\"ffffff00\"}}\n",
+                 i);
+        run_for(&bench, 20);
+    }
+    CHECK_MSG(keepalives >= 1, "%u", keepalives);
+    close_bench(&bench);
+}
+
 static char wire[4][4096];
 static unsigned wire_count;
 static void record(struct fake_conn *conn, const char *line) {

@@ -154,6 +154,25 @@ TEST(miner, fast_changing_seeds_are_taken_up_slowly) {
     free(stage);
 }
 
+/* CryptoNight and RandomX in turns: one scratchpad a thread and one cache, whatever was before. */
+TEST(miner, algorithms_in_turns_need_bounded_memory) {
+    struct stage *stage = new_stage();
+    struct rig rig;
+    stage->with_seed = true;
+    stage->other_algo = "cn/0";
+    stage->job_ms = 30;
+    open_stage(stage);
+    prepare(&rig, stage, &mini_rx);
+    rig.config.duration_ms = 1200;
+    CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
+    CHECK_MSG(rig.result.jobs >= 6 && rig.result.jobs_refused == 0, "%u jobs",
+              (unsigned)rig.result.jobs);
+    size_t most = 2 * ((size_t)2 << 20) + ((size_t)256 << 10) + ((size_t)4 << 20);
+    CHECK_MSG(rig.result.pages.asked_bytes <= most, "%zu bytes", rig.result.pages.asked_bytes);
+    CHECK(rig.result.workers.seed_builds == 1); /* the seed stayed the same all the time */
+    free(stage);
+}
+
 TEST(miner, announced_seeds_are_built_ahead) {
     struct stage *stage = new_stage();
     struct rig rig;

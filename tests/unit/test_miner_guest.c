@@ -125,7 +125,8 @@ TEST(miner_guest, nonces_that_end_renew_the_session) {
     rig.config.patience_s = 1;
     rig.config.duration_ms = 3500;
     CHECK_MSG(run(&rig, stage) == PLAB_OK, "%s", rig.err.text);
-    CHECK_MSG(stage->pool.connections == 2 || stage->pool.connections == 3, "%u connections", stage->pool.connections);
+    CHECK_MSG(stage->pool.connections == 2 || stage->pool.connections == 3, "%u connections",
+              stage->pool.connections);
     CHECK_MSG(rig.result.hashes == 50 && stage->submits == 50, "%u hashes, %u submits",
               (unsigned)rig.result.hashes, stage->submits);
     CHECK(rig.result.client.failures == stage->pool.connections - 1);

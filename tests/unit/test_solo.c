@@ -145,7 +145,9 @@ static void on_state(void *cookie, enum plab_client_state state, const char *tex
     play->online += state == PLAB_CLIENT_ONLINE;
     play->offline += state == PLAB_CLIENT_OFFLINE;
     play->refused += state == PLAB_CLIENT_REFUSED;
-    snprintf(play->text, sizeof play->text, "%s", text);
+    if (state == PLAB_CLIENT_OFFLINE || state == PLAB_CLIENT_REFUSED) {
+        snprintf(play->text, sizeof play->text, "%s", text);
+    }
 }
 
 static void on_limit(uv_timer_t *timer) {
