@@ -103,6 +103,9 @@ static void on_connection(uv_stream_t *server, int status) {
     CHECK(uv_accept(server, (uv_stream_t *)&conn->tcp) == 0);
     uv_tcp_nodelay(&conn->tcp, 1);
     uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+    if (pool->on_connect != NULL) {
+        pool->on_connect(conn);
+    }
 }
 
 void fake_pool_start(struct fake_pool *pool, uv_loop_t *loop, uint16_t port, fake_line_fn *on_line,

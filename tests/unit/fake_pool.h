@@ -36,6 +36,7 @@ struct fake_pool {
     fake_line_fn *on_line;
     void *cookie;
     SSL_CTX *tls; /* borrowed, NULL: plain; set it before anybody connects */
+    void (*on_connect)(struct fake_conn *conn); /* may be set after the start; NULL: nothing */
     bool listening;
     unsigned connections; /* accepted so far */
     struct fake_conn *conns;

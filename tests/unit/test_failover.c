@@ -85,6 +85,41 @@ TEST(failover, from_every_illness_to_the_second_pool_and_back) {
     }
 }
 
+/* ---- and so does TLS that comes to nothing ---- */
+
+static void say_nothing(struct fake_conn *conn, const char *line) {
+    (void)conn, (void)line;
+}
+
+static void answer_in_plain(struct fake_conn *conn) {
+    fake_say(conn, "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"message\":\"what?\"}}\n");
+}
+
+TEST(failover, from_handshakes_that_fail) {
+    static const struct {
+        void (*on_connect)(struct fake_conn *conn);
+        const char *reason;
+    } cases[] = {{answer_in_plain, "TLS"}, {NULL, "no end of the TLS handshake"}};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        struct bench bench;
+        open_bench(&bench);
+        bench.config.retries = 2;
+        bench.config.connect_timeout_ms = 100; /* the handshake's deadline too */
+        fake_pool_start(&bench.pool[0], &bench.loop, 0, say_nothing, NULL);
+        fake_pool_start(&bench.pool[1], &bench.loop, 0, only_login, NULL);
+        bench.pool[0].on_connect = cases[i].on_connect;
+        struct plab_url urls[2] = {url_of(&bench.pool[0]), url_of(&bench.pool[1])};
+        urls[0].tls = true;
+        CHECK(create_client(&bench, urls, 2, NULL) == PLAB_OK);
+        run_until(&bench, second_pool_serves, 5000);
+        CHECK(bench.offline == 2);
+        CHECK_MSG(strstr(bench.state_text, cases[i].reason) != NULL, "%s", bench.state_text);
+        close_bench(&bench);
+    }
+}
+
+/* ---- errors ---- */
+
 /* XMRig leaves the second pool of its list at any error; here it is only a rejected share. */
 static void login_then_errors(struct fake_conn *conn, const char *line) {
     int id = 0;
