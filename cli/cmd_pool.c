@@ -10,11 +10,13 @@
 #include "cli/tlsopt.h"
 #include "cli/verbs.h"
 #include "daemon/rpc_msg.h"
+#include "net/fdlimit.h"
 #include "pool/ledger.h"
 #include "pool/server.h"
 
 #define SCHEMA "powlab-pool/1"
 #define HOUR_MS (60u * 60 * 1000)
+#define OTHER_FILES 64 /* open besides connections */
 #define BANS_SHOWN 100 /* in the summary */
 
 struct options {
@@ -23,6 +25,7 @@ struct options {
     struct plab_pool_tls_options tls;
     uint64_t verify_threads, duration_ms;
     uint64_t vardiff_window, connections_max, connections_per_host, bad_shares_max;
+    uint64_t handshakes_per_host;
     struct plab_pool_config config;
 };
 
@@ -112,6 +115,10 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "connections, all together (default: 16384)", 1, 1000000, NULL},
         {0, "max-connections-per-host", PLAB_OPT_U64, &options->connections_per_host, "N",
          "connections of one address (default: 1024)", 1, 1000000, NULL},
+        {0, "max-handshakes-per-host", PLAB_OPT_U64, &options->handshakes_per_host, "N",
+         "TLS connections of one address whose handshake isn't over (256)", 1, 1000000, NULL},
+        {0, "handshake-deadline", PLAB_OPT_DURATION, &config->handshake_deadline_ms, "TIME",
+         "from a TLS connection to the end of its handshake (default: 10s)", 100, HOUR_MS, NULL},
         {0, "bad-shares-max", PLAB_OPT_U64, &options->bad_shares_max, "N",
          "bad shares more than good ones that end a session (default: 10)", 0, 1000000, NULL},
         {0, "ban-time", PLAB_OPT_DURATION, &config->ban_ms, "TIME",
@@ -127,6 +134,18 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
     size_t operands;
     return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,
                           helped, err);
+}
+
+/* A connection that can't be had because of the limit of open files had better be refused. */
+static void fit_connections(struct plab_pool_config *config) {
+    size_t files = plab_fdlimit_raise((size_t)config->sessions_max + OTHER_FILES);
+    size_t room = files > OTHER_FILES ? files - OTHER_FILES : 1;
+    if (room < config->sessions_max) {
+        plab_log_warn(config->log,
+                      "%zu connections at most, not %u: the limit of open files is %zu (ulimit -n)",
+                      room, config->sessions_max, files);
+        config->sessions_max = (unsigned)room;
+    }
 }
 
 static enum plab_status configure(struct options *options, struct plab_cli *cli,
@@ -173,6 +192,8 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     config->bad_shares_max = (unsigned)options->bad_shares_max;
     config->duration_ms = options->duration_ms;
     config->handle_signals = true;
+    config->handshakes_per_host = (unsigned)options->handshakes_per_host;
+    fit_connections(config);
     return PLAB_OK;
 }
 
@@ -317,6 +338,7 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
     options.vardiff_window = options.config.vardiff_window;
     options.connections_max = options.config.sessions_max;
     options.connections_per_host = options.config.sessions_per_host;
+    options.handshakes_per_host = options.config.handshakes_per_host;
     options.bad_shares_max = options.config.bad_shares_max;
     enum plab_status status = parse(argc, argv, &cli, &options, &helped, err);
     if (status != PLAB_OK || helped) {

@@ -15,8 +15,9 @@
 #include "pool/event.h"
 #include "pool/server.h"
 
-#define PLAB_METRICS_HISTORY 3600    /* samples kept, one a second */
-#define PLAB_METRICS_LATENCIES 1024  /* newest of hashed shares, of the last minute, for quantiles \
+#define PLAB_METRICS_HISTORY 3600 /* samples kept, one a second */
+#define PLAB_METRICS_LATENCIES                                                                     \
+    1024                             /* newest of hashed shares, of the last minute, for quantiles \
                                       */
 #define PLAB_METRICS_RECENT 32       /* shares, jobs and blocks kept of each */
 #define PLAB_METRICS_WORKERS 1024    /* sessions that are followed one by one */

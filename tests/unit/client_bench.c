@@ -58,7 +58,7 @@ void open_bench(struct bench *bench) {
 }
 
 struct plab_url url_of(const struct fake_pool *pool) {
-    struct plab_url url = {.host = "127.0.0.1", .port = pool->port};
+    struct plab_url url = {.host = "127.0.0.1", .port = pool->port, .tls = pool->tls != NULL};
     return url;
 }
 
