@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/jsonout.h"
+#include "cli/mine_control.h"
 #include "cli/mine_keys.h"
 #include "cli/mine_priv.h"
 #include "cli/progress.h"
@@ -53,13 +54,18 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
         mine.config.progress = plab_progress_seed;
         mine.config.progress_cookie = &progress;
     }
-    struct plab_mine_keys *keys = plab_mine_keys_new(&mine);
+    struct plab_mine_control *control = mine.options.control ? plab_mine_control_new(&mine) : NULL;
+    if (control != NULL) {
+        mine.config.guests[mine.config.guest_count++] = plab_mine_control_guest(control);
+    }
+    struct plab_mine_keys *keys = control == NULL ? plab_mine_keys_new(&mine) : NULL;
     if (keys != NULL) {
         mine.config.guests[mine.config.guest_count++] = plab_mine_keys_guest(keys);
     }
     plab_mine_tell_start(&mine, keys != NULL);
     status = run_and_tell(&mine, err);
     plab_mine_keys_free(keys);
+    plab_mine_control_free(control);
     plab_pin_plan_free(&mine.plan);
     return status;
 }

@@ -104,6 +104,8 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
         {'n', "shares", PLAB_OPT_U64, &o->shares, "N", "end after N accepted shares", 1, INT64_MAX,
          NULL},
         {0, "stats", PLAB_OPT_TEXT, &o->stats, "FILE", "append counts every second", 0, 0, NULL},
+        {0, "control", PLAB_OPT_FLAG, &o->control, NULL,
+         "take commands on stdin: duty N, pause, resume, quit", 0, 0, NULL},
     };
     size_t operands;
     return plab_opt_parse(&mine->cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0,

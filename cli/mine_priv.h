@@ -22,7 +22,7 @@ struct plab_mine_options {
     struct plab_mem_options mem;
     struct plab_tune_options tune;
     struct plab_tls_options tls;
-    bool keepalive, no_pin, nicehash, allow_reconnect;
+    bool keepalive, no_pin, nicehash, allow_reconnect, control;
 };
 
 /* What the machine has, for the summary. */

@@ -169,7 +169,7 @@ static void sleep_until(struct plab_workers *workers, uint64_t until_ns) {
 /* Sleeps for the rest of the window once the worker's share of it is used. A hash may take longer
  * than its window: then the window grows, so that the share stays what was asked for. */
 static void keep_duty(struct plab_worker *worker) {
-    unsigned percent = worker->owner->duty_percent;
+    unsigned percent = atomic_load_explicit(&worker->owner->duty_percent, memory_order_relaxed);
     if (percent >= 100) {
         return;
     }

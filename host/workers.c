@@ -223,6 +223,11 @@ void plab_workers_pause(struct plab_workers *workers) {
     plab_workers_unlock(workers);
 }
 
+void plab_workers_set_duty(struct plab_workers *workers, unsigned percent) {
+    assert(percent >= 1 && percent <= 100);
+    atomic_store_explicit(&workers->duty_percent, percent, memory_order_relaxed);
+}
+
 bool plab_workers_take_share(struct plab_workers *workers, struct plab_share *share) {
     return plab_share_queue_take(&workers->shares, share);
 }

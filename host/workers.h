@@ -101,6 +101,9 @@ PLAB_NODISCARD enum plab_status plab_workers_publish(struct plab_workers *worker
 /* Forgets the job: workers idle until the next one. */
 void plab_workers_pause(struct plab_workers *workers);
 
+/* Changes the share of the time that workers hash, 1..100, from the next window of 100 ms on. */
+void plab_workers_set_duty(struct plab_workers *workers, unsigned percent);
+
 /* Takes the oldest waiting share; false if there is none. */
 bool plab_workers_take_share(struct plab_workers *workers, struct plab_share *share);
 

@@ -62,7 +62,7 @@ struct plab_workers {
     enum plab_rx_mode rx_mode;
     uint64_t dataset_mem_bytes;
     enum plab_numa_policy numa;
-    unsigned duty_percent;
+    _Atomic unsigned duty_percent; /* relaxed: it only has to be seen soon */
     void (*notify)(void *cookie);
     void *notify_cookie;
     plab_seed_progress_fn *progress;

@@ -123,6 +123,9 @@ void plab_miner_thread_rates(const struct plab_miner *miner, unsigned thread,
 void plab_miner_pause(struct plab_miner *miner);
 void plab_miner_resume(struct plab_miner *miner);
 
+/* Changes the share of the time that is hashed, 1..100 percent. */
+void plab_miner_set_duty(struct plab_miner *miner, unsigned percent);
+
 /* Ends the run as if its time were up. */
 void plab_miner_stop(struct plab_miner *miner);
 

@@ -154,6 +154,11 @@ void plab_miner_pause(struct plab_miner *miner) {
     }
 }
 
+void plab_miner_set_duty(struct plab_miner *miner, unsigned percent) {
+    plab_workers_set_duty(miner->workers, percent);
+    plab_log_info(miner->log, "hashing %u %% of the time", percent);
+}
+
 void plab_miner_resume(struct plab_miner *miner) {
     if (!miner->paused || miner->ended) {
         return;
