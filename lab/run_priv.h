@@ -85,10 +85,48 @@ struct plab_run {
 const char *plab_run_path(const struct plab_run_record *record, char *out, const char *fmt, ...)
     PLAB_PRINTF(3, 4);
 
+/* Patience with children that were asked to end in the ordinary way. */
+#define PLAB_RUN_GRACE_MS 5000
+
 /* ---- run.c ---- */
+
+/* Appends an event to the truth; takes the reference to `fields`. */
+void plab_run_add_event(struct plab_run *run, uint64_t t_ns, const char *event,
+                        struct json_t *fields);
 
 /* Writes down that something can't be recorded, and why: in the truth and in the report. */
 void plab_run_tell_absent(struct plab_run *run, const char *family, const char *reason);
+
+/* Ends the run because the laboratory itself failed. The first failure counts. */
+void plab_run_give_up(struct plab_run *run, enum plab_status status, const struct plab_error *why);
+
+/* Begins to end the run; the first reason counts. */
+void plab_run_stop(struct plab_run *run, enum plab_run_end end);
+
+/* Goes on with that when a process has ended. */
+void plab_run_go_on_stopping(struct plab_run *run);
+
+/* True when one of the processes beside the pool `is` so. */
+bool plab_run_any_worker(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot));
+
+/* ---- run_process.c ---- */
+
+void plab_run_start_slot(struct plab_run_slot *slot);
+
+/* Makes a process be what it is wanted to be. */
+void plab_run_reconcile(struct plab_run_slot *slot, uint64_t grace_ms);
+
+/* What a child's exit code says, as a status of ours: its reason is the run's. */
+enum plab_status plab_run_status_of_exit(int exit_code, int signal);
+
+/* ---- run_phases.c ---- */
+
+void plab_run_begin_phase(struct plab_run *run, size_t index);
+void plab_run_end_phase(struct plab_run *run);
+
+/* Records a row now; plans the next. */
+void plab_run_tick(struct plab_run *run);
+void plab_run_arm_tick(struct plab_run *run);
 
 /* ---- run_plan.c: what is started ---- */
 
