@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "daemon/rpc_msg.h"
 #include "net/fdlimit.h"
+#include "pool/fault_script.h"
 #include "pool/ledger.h"
 #include "pool/server.h"
 
@@ -20,12 +21,13 @@
 #define BANS_SHOWN 100 /* in the summary */
 
 struct options {
-    const char *algo_name, *port_file, *web_port_file, *daemon, *wallet, *ledger_path;
+    const char *algo_name, *port_file, *web_port_file, *daemon, *wallet, *ledger_path, *faults_path;
     struct plab_opt_list listen;
     struct plab_pool_tls_options tls;
     uint64_t verify_threads, duration_ms;
     uint64_t vardiff_window, connections_max, connections_per_host, bad_shares_max;
     uint64_t handshakes_per_host;
+    struct plab_fault_script *faults; /* owned */
     struct plab_pool_config config;
 };
 
@@ -45,6 +47,7 @@ static const struct plab_verb verb = {
                 "  powlab pool --listen 127.0.0.1:3333 --listen tls://127.0.0.1:3443\n"
                 "  powlab pool --web 127.0.0.1:8080\n"
                 "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
+                "  powlab pool --faults configs/faults/bad_day.yaml --ledger pool.jsonl\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
         "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
@@ -128,6 +131,8 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "ban even the loopback address, which all miners of a machine share", 0, 0, NULL},
         {0, "duration", PLAB_OPT_DURATION, &options->duration_ms, "TIME",
          "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
+        {0, "faults", PLAB_OPT_TEXT, &options->faults_path, "FILE",
+         "let things go wrong as this script says (configs/faults)", 0, 0, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
          "append sessions, jobs, shares, blocks as JSON lines", 0, 0, NULL},
     };
@@ -278,7 +283,7 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
                         : 0;
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
-        "s:I,s:I,s:o}",
+        "s:I,s:I,s:o,s:I}",
         "schema", SCHEMA, "algo", options->config.algo->name, "source",
         options->daemon != NULL ? "daemon" : "simulated", "duration_s", stats->duration_s,
         "sessions", (json_int_t)stats->logins, "refused_logins", (json_int_t)stats->refused_logins,
@@ -293,7 +298,7 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
         (json_int_t)stats->protocol_errors, "verified_hashes", (json_int_t)stats->verified_hashes,
         "verify_hash_s", hash_s, "seed_builds", (json_int_t)stats->seed_builds,
         "refused_connections", (json_int_t)stats->refused_connections, "bans",
-        (json_int_t)stats->bans, "banned", bans);
+        (json_int_t)stats->bans, "banned", bans, "faults", (json_int_t)stats->faults);
 }
 
 static enum plab_status report(const struct options *options, const struct plab_cli *cli,
@@ -346,6 +351,10 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
     }
     struct run run = {.options = &options, .cli = &cli};
     status = configure(&options, &cli, err);
+    if (status == PLAB_OK && options.faults_path != NULL) {
+        status = plab_fault_script_load(&options.faults, options.faults_path, err);
+        options.config.faults = options.faults;
+    }
     if (status == PLAB_OK && options.ledger_path != NULL) {
         status = plab_ledger_open(&run.ledger, options.ledger_path, options.config.algo->name, err);
     }
@@ -353,5 +362,6 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
         status = serve(&options, &run, err);
     }
     plab_ledger_close(&run.ledger);
+    plab_fault_script_free(&options.faults);
     return status;
 }

@@ -65,10 +65,11 @@ static void describe(const struct plab_chain *chain, struct plab_template_info *
     }
     uint64_t epoch = plab_chain_epoch(config, chain->height);
     info->has_seed = true;
-    derive(config, "rx seed", epoch, info->seed);
+    uint64_t shown = epoch + chain->epochs_skipped;
+    derive(config, "rx seed", shown, info->seed);
     if (plab_chain_epoch(config, chain->height + plab_chain_lead(config)) > epoch) {
         info->has_next_seed = true;
-        derive(config, "rx seed", epoch + 1, info->next_seed);
+        derive(config, "rx seed", shown + 1, info->next_seed);
     }
 }
 
@@ -142,4 +143,8 @@ enum plab_status plab_chain_template(struct plab_chain *chain, uint64_t unix_s,
 void plab_chain_advance(struct plab_chain *chain, const uint8_t id[PLAB_BLOCK_ID_BYTES]) {
     memcpy(chain->tip, id, PLAB_BLOCK_ID_BYTES);
     chain->height++;
+}
+
+void plab_chain_next_seed(struct plab_chain *chain) {
+    chain->epochs_skipped++;
 }

@@ -28,6 +28,7 @@ struct plab_chain {
     struct plab_prng prng;
     uint64_t height; /* of the next block */
     uint8_t tip[PLAB_BLOCK_ID_BYTES];
+    uint64_t epochs_skipped;
 };
 
 /* Starts a chain at `config->start_height`. */
@@ -42,6 +43,9 @@ PLAB_NODISCARD enum plab_status plab_chain_template(struct plab_chain *chain, ui
 
 /* The tip becomes that block. */
 void plab_chain_advance(struct plab_chain *chain, const uint8_t id[PLAB_BLOCK_ID_BYTES]);
+
+/* From the next template on, the RandomX seed is the one that would have come after it. */
+void plab_chain_next_seed(struct plab_chain *chain);
 
 /* Number of seed changes before `height`. */
 uint64_t plab_chain_epoch(const struct plab_chain_config *config, uint64_t height);

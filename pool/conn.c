@@ -26,6 +26,7 @@ struct plab_session *plab_session_at(struct plab_pool *pool, size_t index) {
 
 static void on_closed(void *cookie) {
     struct plab_session *session = cookie;
+    plab_fault_free(session);
     plab_frame_free(&session->frame); /* not before: it may have been at work */
     free(session);
 }
@@ -73,7 +74,8 @@ static void on_finished(void *cookie) {
 }
 
 void plab_session_settle(struct plab_session *session) {
-    if (!session->finishing || session->closing || session->pending > 0 || session->ending) {
+    if (!session->finishing || session->closing || session->pending > 0 || session->ending ||
+        plab_fault_waits(session)) {
         return;
     }
     session->ending = true;
@@ -95,7 +97,7 @@ void plab_session_finish(struct plab_session *session, const char *reason) {
 
 /* ---- bytes ---- */
 
-void plab_conn_send(struct plab_session *session, const void *bytes, size_t len) {
+void plab_conn_send_now(struct plab_session *session, const void *bytes, size_t len) {
     if (session->closing || session->ending) {
         return;
     }
@@ -112,6 +114,13 @@ void plab_conn_send(struct plab_session *session, const void *bytes, size_t len)
     default:
         plab_session_close(session, "connection lost");
         break;
+    }
+}
+
+void plab_conn_send(struct plab_session *session, const void *bytes, size_t len) {
+    bool gone = session->closing || session->ending;
+    if (!gone && !plab_fault_takes(session, bytes, len)) {
+        plab_conn_send_now(session, bytes, len);
     }
 }
 
@@ -135,6 +144,7 @@ static void on_opened(void *cookie) {
         plab_log_debug(pool->config.log, "session %u: %s, %s", session->number, tls.version,
                        tls.cipher);
     }
+    plab_fault_connected(session);
 }
 
 /* The recorded reasons are few and fixed, but for what OpenSSL says. */
@@ -221,6 +231,11 @@ static void begin(struct plab_session *session, const struct sockaddr *peer) {
     plab_netguard_name(peer, session->peer_name);
     plab_session_begin(session, now_ns);
     announce(session);
+    if (!plab_fault_begin(session)) {
+        plab_session_close(session, "no memory");
+    } else if (!session->securing) {
+        plab_fault_connected(session);
+    }
 }
 
 static bool adopt(struct plab_session *session, int fd) {

@@ -22,6 +22,7 @@
     X(BLOCK, "block") /* height, id, accepted; text: the daemon's words, if any */                 \
     X(TEMPLATE, "template")     /* height, difficulty (network), id (parent), seed */              \
     X(PROTOCOL, "protocol")     /* text: what the peer did wrong */                                \
+    X(FAULT, "fault")           /* text: kind (pool/fault_script.h); job_id, if it is a job's */   \
     X(BAN, "ban")               /* peer; text: why */                                              \
     X(DISCONNECT, "disconnect") /* text: why */                                                    \
     X(STOP, "stop")             /* text: why */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of the pool share: server.c, listener.c, certs.c, conn.c, session.c, work.c,
- * share.c. Not for other folders. */
+ * share.c, fault.c. Not for other folders. */
 #ifndef PLAB_POOL_POOL_PRIV_H
 #define PLAB_POOL_POOL_PRIV_H
 
@@ -14,6 +14,7 @@
 #include "pool/ban.h"
 #include "pool/chain.h"
 #include "pool/daemon_priv.h"
+#include "pool/fault_script.h"
 #include "pool/jobs.h"
 #include "pool/roster.h"
 #include "pool/server.h"
@@ -60,6 +61,7 @@ struct plab_session {
     struct plab_vardiff vardiff;
     struct plab_bucket requests, submits;
     int bad_score;
+    struct plab_session_fault *fault; /* owned; NULL: no script */
 };
 
 /* A login whose answer waits. */
@@ -118,6 +120,7 @@ struct plab_pool {
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;
     uint64_t began_ns;
+    struct plab_faults *faults; /* owned; NULL: no script */
     struct plab_pool_stats stats;
     struct plab_web *web; /* NULL: none */
     struct plab_web_facts web_facts;
@@ -181,6 +184,8 @@ void plab_conn_accept(struct plab_listener *listener, int fd, const struct socka
 void plab_conn_refused(struct plab_pool *pool, const struct sockaddr *peer, const char *why);
 /* Sends bytes as they are. A peer that doesn't read enough of what it was sent is closed. */
 void plab_conn_send(struct plab_session *session, const void *bytes, size_t len);
+/* The same past the faults of a script. */
+void plab_conn_send_now(struct plab_session *session, const void *bytes, size_t len);
 /* Deadlines and variable difficulty. */
 void plab_conn_tick(struct plab_session *session, uint64_t now_ns);
 /* Begins the time of silence anew: the peer said something good. */
@@ -215,6 +220,43 @@ void plab_session_violation(struct plab_session *session, const char *what);
 void plab_session_send(struct plab_session *session, size_t len);
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
                              const char *message);
+
+/* fault.c: nothing happens without a script */
+
+/* The session begins. False without memory. */
+PLAB_NODISCARD bool plab_fault_begin(struct plab_session *session);
+/* What may go wrong now? Each of these five may close the session. */
+void plab_fault_connected(struct plab_session *session);
+/* Returns the text to refuse the login with, or NULL. */
+const char *plab_fault_login(struct plab_session *session, const char *login);
+/* A job is about to be made and sent. */
+void plab_fault_job(struct plab_session *session);
+/* A submit came. */
+void plab_fault_share(struct plab_session *session);
+/* An answer is about to be sent. True when it is to be lost. */
+bool plab_fault_drops_answer(struct plab_session *session);
+/* Spoils a job before it goes out. */
+void plab_fault_alter_job(struct plab_session *session, struct plab_stratum_job *job,
+                          unsigned *target_bytes);
+/* A job went out. */
+void plab_fault_sent_job(struct plab_session *session, const struct plab_stratum_job *job,
+                         unsigned target_bytes);
+/* Takes bytes that have to wait; false when they may go. */
+bool plab_fault_takes(struct plab_session *session, const void *bytes, size_t len);
+/* True while bytes wait. */
+bool plab_fault_waits(const struct plab_session *session);
+/* The session is closed; later, its memory is given back. */
+void plab_fault_end(struct plab_session *session);
+void plab_fault_free(struct plab_session *session);
+
+/* After the listeners. PLAB_E_USAGE when the script doesn't suit the pool; PLAB_E_NOMEM. */
+PLAB_NODISCARD enum plab_status plab_faults_create(struct plab_pool *pool, struct plab_error *err);
+/* The script's time begins. */
+void plab_faults_open_doors(struct plab_pool *pool);
+void plab_faults_close(struct plab_pool *pool);
+void plab_faults_free(struct plab_pool *pool);
+/* True when a script (may be NULL) has a fault of that kind. */
+bool plab_faults_want(const struct plab_fault_script *script, enum plab_fault_kind kind);
 
 /* share.c */
 

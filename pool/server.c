@@ -130,15 +130,17 @@ static void open_handles(struct plab_pool *pool) {
 }
 
 static enum plab_status create_verifier(struct plab_pool *pool, struct plab_error *err) {
-    struct plab_verifier_config config = {.algo = pool->config.algo,
-                                          .kernels = &pool->kernels,
-                                          .threads = pool->config.verify_threads,
-                                          .queue_max = pool->config.verify_queue,
-                                          .seeds_rotate = pool->config.epoch_blocks > 0 ||
-                                                          pool->config.daemon_url != NULL,
-                                          .log = pool->config.log,
-                                          .notify = notify_verified,
-                                          .notify_cookie = pool};
+    struct plab_verifier_config config = {
+        .algo = pool->config.algo,
+        .kernels = &pool->kernels,
+        .threads = pool->config.verify_threads,
+        .queue_max = pool->config.verify_queue,
+        .seeds_rotate = pool->config.epoch_blocks > 0 ||
+                        plab_faults_want(pool->config.faults, PLAB_FAULT_SEED_CHANGE) ||
+                        pool->config.daemon_url != NULL,
+        .log = pool->config.log,
+        .notify = notify_verified,
+        .notify_cookie = pool};
     return plab_verifier_create(&pool->verifier, &config, err);
 }
 
@@ -227,6 +229,9 @@ static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
         status = open_web(pool, err);
     }
     if (status == PLAB_OK) {
+        status = plab_faults_create(pool, err);
+    }
+    if (status == PLAB_OK) {
         status = create_verifier(pool, err);
     }
     return status;
@@ -279,6 +284,7 @@ static void close_handles(struct plab_pool *pool) {
     }
     pool->handles_open = false;
     plab_listeners_close(pool);
+    plab_faults_close(pool);
 }
 
 /* Gives everything back that the loop knows of; safe at any stage, and twice. */
@@ -369,5 +375,6 @@ void plab_pool_destroy(struct plab_pool **pool) {
     plab_roster_free(&last->roster);
     plab_certs_close(last);
     plab_bans_free(&last->bans);
+    plab_faults_free(last);
     free(last);
 }

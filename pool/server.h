@@ -17,6 +17,7 @@
 
 #define PLAB_POOL_LISTEN_MAX 8
 
+struct plab_fault_script;
 struct plab_pool;
 
 struct plab_pool_config {
@@ -66,6 +67,7 @@ struct plab_pool_config {
     double submits_burst;
 
     const char *web_listen; /* address of the web page (pool/web.h), NULL: none; borrowed */
+    const struct plab_fault_script *faults; /* borrowed; NULL: none */
 
     plab_pool_event_fn *on_event; /* may be NULL */
     void *event_cookie;
@@ -88,6 +90,7 @@ struct plab_pool_stats {
     uint64_t jobs, templates;
     uint64_t blocks_found, blocks_accepted;
     uint64_t protocol_errors;
+    uint64_t faults;                     /* on script */
     uint64_t tls_sessions, tls_failures; /* handshakes that succeeded, that didn't */
     uint64_t accept_waits; /* times that accepting waited for want of file descriptors */
     uint64_t bans;         /* so far */

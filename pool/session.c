@@ -17,7 +17,9 @@
 #define HELD_DEADLINE_MS 5000 /* that an answer has after it was held back */
 
 void plab_session_send(struct plab_session *session, size_t len) {
-    plab_conn_send(session, session->pool->out, len);
+    if (!plab_fault_drops_answer(session)) {
+        plab_conn_send(session, session->pool->out, len);
+    }
 }
 
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
@@ -90,11 +92,16 @@ static void welcome(struct plab_session *session, const struct plab_stratum_id *
                   plab_log_escape(login->login, strlen(login->login), name, sizeof name),
                   plab_log_escape(login->agent, strlen(login->agent), agent, sizeof agent),
                   session->peer_name, (unsigned long long)session->vardiff.difficulty);
+    plab_fault_job(session);
+    if (session->closing) {
+        return;
+    }
     unsigned target_bytes = plab_work_make_job(session, &wire);
     unsigned extensions = PLAB_EXT_KEEPALIVE | (login->algo_count > 0 ? PLAB_EXT_ALGO : 0);
     plab_session_send(session,
                       plab_stratum_build_login_reply(pool->out, sizeof pool->out, id, session->id,
                                                      extensions, &wire, target_bytes));
+    plab_fault_sent_job(session, &wire, target_bytes);
 }
 
 /* Compares all of both, so that the time tells nothing about how much was right. */
@@ -156,10 +163,15 @@ void plab_session_tick(struct plab_session *session, uint64_t now_ns) {
 static void on_login(struct plab_session *session, const struct plab_stratum_id *id,
                      const struct plab_stratum_login *login, uint64_t now_ns) {
     uint64_t wish;
+    const char *refusal;
     if (session->logged_in) {
         plab_session_send_error(session, id, "Already logged in");
     } else if (!has_password(login->pass, session->pool->config.password)) {
         punish_guess(session, id, login, now_ns);
+    } else if ((refusal = plab_fault_login(session, login->login)) != NULL) {
+        refuse_login(session, id, login, refusal);
+    } else if (session->closing) {
+        return; /* that was the fault */
     } else if (!speaks(login, session->pool->config.algo->name)) {
         refuse_login(session, id, login,
                      "No compatible algorithm found, change algo option in your miner.");
@@ -286,6 +298,7 @@ void plab_session_begin(struct plab_session *session, uint64_t now_ns) {
 
 void plab_session_end(struct plab_session *session) {
     plab_jobs_clear(&session->jobs);
+    plab_fault_end(session);
     free(session->held);
     session->held = NULL;
 }

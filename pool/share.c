@@ -190,6 +190,10 @@ static void free_pending(struct pending *pending) {
 
 void plab_share_submit(struct plab_session *session, const struct plab_stratum_id *id,
                        const struct plab_stratum_submit *submit, uint64_t now_ns) {
+    plab_fault_share(session);
+    if (session->closing) {
+        return;
+    }
     struct plab_pool_job *job = NULL;
     uint8_t blob[PLAB_BLOCK_HASHING_MAX];
     struct outcome outcome = {

@@ -46,6 +46,7 @@ unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_jo
                                     .height = info->height,
                                     .difficulty = job->difficulty};
     plab_pool_emit(pool, &event);
+    plab_fault_alter_job(session, wire, &target_bytes);
     return target_bytes;
 }
 
@@ -55,9 +56,14 @@ void plab_work_send_job(struct plab_session *session) {
     if (session->finishing || session->closing) {
         return;
     }
+    plab_fault_job(session);
+    if (session->closing) {
+        return;
+    }
     unsigned target_bytes = plab_work_make_job(session, &wire);
-    plab_session_send(session,
-                      plab_stratum_build_job(pool->out, sizeof pool->out, &wire, target_bytes));
+    plab_conn_send(session, pool->out,
+                   plab_stratum_build_job(pool->out, sizeof pool->out, &wire, target_bytes));
+    plab_fault_sent_job(session, &wire, target_bytes);
 }
 
 static void broadcast(struct plab_pool *pool) {
@@ -82,6 +88,7 @@ static void open_the_doors(struct plab_pool *pool) {
         }
     }
     plab_listeners_run(pool);
+    plab_faults_open_doors(pool);
 }
 
 /* Takes the reference to `tmpl`. */
