@@ -69,8 +69,11 @@ static void on_line(struct fake_conn *conn, const char *line) {
 
 static void on_job_time(uv_timer_t *timer) {
     struct stage *stage = timer->data;
-    if (stage->conn != NULL) {
-        notify_job(stage, stage->conn);
+    for (struct fake_conn *conn = stage->pool.conns; conn != NULL; conn = conn->next) {
+        if (conn == stage->conn) { /* still there */
+            notify_job(stage, conn);
+            return;
+        }
     }
 }
 
