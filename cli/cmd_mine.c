@@ -62,8 +62,13 @@ enum plab_status plab_cmd_mine(int argc, char **argv, struct plab_error *err) {
     if (keys != NULL) {
         mine.config.guests[mine.config.guest_count++] = plab_mine_keys_guest(keys);
     }
+    struct plab_api *api = plab_mine_http_new(&mine);
+    if (api != NULL) {
+        mine.config.guests[mine.config.guest_count++] = plab_api_guest(api);
+    }
     plab_mine_tell_start(&mine, keys != NULL);
     status = run_and_tell(&mine, err);
+    plab_api_free(api);
     plab_mine_keys_free(keys);
     plab_mine_control_free(control);
     plab_pin_plan_free(&mine.plan);

@@ -20,6 +20,7 @@ static const struct plab_verb verb = {
                 "  powlab mine -o 127.0.0.1:3333 --duration 60s --json result.json\n"
                 "  powlab mine -o 127.0.0.1:3333 -o 127.0.0.1:3334 --retries 2 --shares 20\n"
                 "  powlab mine -o stratum+ssl://pool.lab.test:3443 --tls-ca ca.pem\n"
+                "  powlab mine -o 127.0.0.1:3333 --http-port 18080\n"
                 "  powlab mine -o 10.0.0.5:3333 --cpus 0,2 --duty 50\n"
                 "  powlab mine --daemon http://127.0.0.1:18081 -t 2\n",
     .notes =
@@ -48,6 +49,7 @@ static const struct plab_mine_options presets = {
     .retries = 5,
     .retry_pause_ms = 1000,
     .duration_ms = UINT64_C(3600) * 1000,
+    .http = {.port = PLAB_MINE_HTTP_OFF},
 };
 
 enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, bool *helped,
@@ -103,6 +105,15 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          "the run ends after that (default 1h)", 1, UINT64_C(366) * 24 * 3600 * 1000, NULL},
         {'n', "shares", PLAB_OPT_U64, &o->shares, "N", "end after N accepted shares", 1, INT64_MAX,
          NULL},
+        {0, "http-port", PLAB_OPT_U64, &o->http.port, "PORT",
+         "HTTP API as XMRig has it, read-only; 0: any free port (default: none)", 0, UINT16_MAX,
+         NULL},
+        {0, "http-host", PLAB_OPT_TEXT, &o->http.host, "ADDR",
+         "where it listens (default 127.0.0.1)", 0, 0, NULL},
+        {0, "http-token", PLAB_OPT_TEXT, &o->http.token, "TEXT",
+         "that its clients must send; ${NAME} as above", 0, 0, NULL},
+        {0, "http-port-file", PLAB_OPT_TEXT, &o->http.port_file, "FILE", "write its port to FILE",
+         0, 0, NULL},
         {0, "stats", PLAB_OPT_TEXT, &o->stats, "FILE", "append counts every second", 0, 0, NULL},
         {0, "control", PLAB_OPT_FLAG, &o->control, NULL,
          "take commands on stdin: duty N, pause, resume, quit", 0, 0, NULL},
@@ -288,6 +299,9 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
     config->stats_path = o->stats;
     enum plab_status status =
         plab_mem_options_mode(&o->mem, PLAB_RX_AUTO, &config->workers.rx_mode, err);
+    if (status == PLAB_OK) {
+        status = plab_mine_http_configure(mine, err);
+    }
     if (status == PLAB_OK) {
         status = plab_algo_find(o->algo, &config->algo, err);
     }

@@ -2,7 +2,7 @@
 /*
  * The parts of "powlab mine": cmd_mine.c (the verb), mine_options.c (what was asked for),
  * mine_start.c (the summary before), mine_text.c and mine_json.c (the result, for people and
- * programs), mine_keys.c (keys on a terminal).
+ * programs), mine_keys.c (keys on a terminal), mine_http.c (the HTTP API).
  */
 #ifndef PLAB_CLI_MINE_PRIV_H
 #define PLAB_CLI_MINE_PRIV_H
@@ -11,9 +11,17 @@
 #include "cli/opt.h"
 #include "cli/tlsopt.h"
 #include "cli/tuneopt.h"
+#include "pool_client/api.h"
 #include "pool_client/miner.h"
 
 struct json_t; /* jansson */
+
+#define PLAB_MINE_HTTP_OFF UINT64_MAX
+
+struct plab_mine_http_options {
+    const char *host, *token, *port_file; /* NULL: not given */
+    uint64_t port;                        /* PLAB_MINE_HTTP_OFF: no API */
+};
 
 struct plab_mine_options {
     struct plab_opt_list urls;
@@ -22,6 +30,7 @@ struct plab_mine_options {
     struct plab_mem_options mem;
     struct plab_tune_options tune;
     struct plab_tls_options tls;
+    struct plab_mine_http_options http;
     bool keepalive, no_pin, nicehash, allow_reconnect, control;
 };
 
@@ -31,11 +40,16 @@ struct plab_mine_machine {
     uint64_t l2_bytes, l3_bytes;
 };
 
+struct plab_mine_http {
+    char token[256], worker_id[256];
+};
+
 /* Everything of one run; the later members point into the earlier ones. */
 struct plab_mine {
     struct plab_cli cli;
     struct plab_mine_options options;
     struct plab_mine_machine machine;
+    struct plab_mine_http http;
     struct plab_url pools[PLAB_OPT_LIST_MAX];
     struct plab_pin_plan plan; /* owned */
     struct plab_solo_config solo;
@@ -66,6 +80,15 @@ double plab_mine_rate_hps(const struct plab_miner_result *result);
 
 /* Sessions after the first. */
 uint64_t plab_mine_reconnects(const struct plab_miner_result *result);
+
+/* ---- mine_http.c ---- */
+
+/* Checks the options of the HTTP API. */
+PLAB_NODISCARD enum plab_status plab_mine_http_configure(struct plab_mine *mine,
+                                                         struct plab_error *err);
+
+/* The API, borrowing `mine`; NULL when none was asked for, or without memory. Returns owned. */
+struct plab_api *plab_mine_http_new(const struct plab_mine *mine);
 
 /* ---- mine_json.c ---- */
 

@@ -31,7 +31,7 @@ third_party() {
     hwloc.h | hwloc/* | libcpuid/*) echo "host" ;;
     uv.h) echo "net daemon pool_client pool lab cli" ;;
     libwebsockets.h) echo "net" ;;
-    jansson.h) echo "daemon stratum pool lab bench bench/peers cli" ;;
+    jansson.h) echo "daemon stratum pool_client pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "yaml lab pool" ;;
     randomx.h) echo "bench/peers tests" ;;
     openssl/*) echo "net tests" ;;
