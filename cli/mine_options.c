@@ -86,6 +86,8 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          "age at which a template is renewed (default 15s)", 1, 3600000, NULL},
         {0, "user-agent", PLAB_OPT_TEXT, &o->agent, "TEXT",
          "agent in the login (default: powlab/VERSION (Linux ...) ...)", 0, 0, NULL},
+        {0, "algo-list", PLAB_OPT_TEXT, &o->algo_list, "A,B,...",
+         "algorithms that the login lists (default: all that can be mined)", 0, 0, NULL},
         {0, "cpu-affinity", PLAB_OPT_TEXT, &o->affinity, "MASK", "pin to the CPUs of 0x5", 0, 0,
          NULL},
         {0, "cpus", PLAB_OPT_TEXT, &o->cpus, "LIST", "pin to these CPUs, in this order: 0,2-3", 0,
@@ -164,6 +166,29 @@ static void list_algos(struct plab_stratum_login *login, const struct plab_algo 
     }
 }
 
+/* Names as they were given, known here or not: they are what a pool, or a detector, gets to see. */
+static enum plab_status take_algo_list(struct plab_stratum_login *login, const char *text,
+                                       struct plab_error *err) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-";
+    const char *at = text;
+    do {
+        size_t len = strcspn(at, ",");
+        if (len == 0 || len >= PLAB_STRATUM_NAME_MAX || strspn(at, plain) != len ||
+            login->algo_count == PLAB_STRATUM_ALGO_MAX) {
+            char shown[120];
+            return plab_fail(err, PLAB_E_USAGE,
+                             "--algo-list \"%s\": expected at most %d names of at most %d letters, "
+                             "digits and /_.-, with commas between them",
+                             plab_log_escape(text, strlen(text), shown, sizeof shown),
+                             PLAB_STRATUM_ALGO_MAX, PLAB_STRATUM_NAME_MAX - 1);
+        }
+        snprintf(login->algo[login->algo_count++], sizeof login->algo[0], "%.*s", (int)len, at);
+        at += len + (at[len] == ',');
+    } while (*at != '\0');
+    return PLAB_OK;
+}
+
 static enum plab_status make_login(struct plab_stratum_login *login,
                                    const struct plab_mine_options *o, const struct plab_algo *algo,
                                    struct plab_error *err) {
@@ -178,6 +203,9 @@ static enum plab_status make_login(struct plab_stratum_login *login,
     if (status == PLAB_OK) {
         status = take_text("--user-agent", o->agent != NULL ? o->agent : default_agent(agent),
                            login->agent, err);
+    }
+    if (status == PLAB_OK && o->algo_list != NULL) {
+        return take_algo_list(login, o->algo_list, err);
     }
     list_algos(login, algo);
     return status;
@@ -270,7 +298,7 @@ static enum plab_status set_solo(struct plab_mine *mine, struct plab_error *err)
     solo->seed = client->seed;
     solo->log = &mine->cli.log;
     mine->config.solo = solo;
-    return PLAB_OK;
+    return plab_solo_check(solo, err);
 }
 
 static void set_client(struct plab_mine *mine) {

@@ -210,7 +210,7 @@ enum plab_status plab_rpc_init(struct plab_rpc *rpc, struct uv_loop_s *loop, con
     memset(rpc, 0, sizeof *rpc);
     rpc->loop = loop;
     rpc->deadline_ms = deadline_ms;
-    enum plab_status status = plab_http_url_parse(url, 18081, &rpc->url, err);
+    enum plab_status status = plab_http_url_parse(url, PLAB_RPC_PORT, &rpc->url, err);
     if (status != PLAB_OK) {
         return status;
     }

@@ -12,6 +12,8 @@
 
 #include "daemon/http.h"
 
+#define PLAB_RPC_PORT 18081 /* where the URL has none */
+
 struct uv_loop_s; /* uv_loop_t */
 struct plab_rpc_call;
 

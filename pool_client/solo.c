@@ -437,12 +437,26 @@ static void set_up(struct solo *solo, struct uv_loop_s *loop, const struct plab_
     uv_timer_start(&solo->timer, on_timer, 0, 0);
 }
 
+enum plab_status plab_solo_check(const struct plab_solo_config *config, struct plab_error *err) {
+    struct plab_http_url url;
+    struct sockaddr_storage addr = {0};
+    enum plab_status status = plab_rpc_check_wallet(config->wallet, err);
+    if (status == PLAB_OK) {
+        status = plab_http_url_parse(config->url, PLAB_RPC_PORT, &url, err);
+    }
+    if (status == PLAB_OK && (uv_ip4_addr(url.host, url.port, (struct sockaddr_in *)&addr) == 0 ||
+                              uv_ip6_addr(url.host, url.port, (struct sockaddr_in6 *)&addr) == 0)) {
+        status = plab_netguard_check((const struct sockaddr *)&addr, err);
+    }
+    return status;
+}
+
 enum plab_status plab_source_daemon(struct plab_source *out, struct uv_loop_s *loop,
                                     const struct plab_solo_config *config,
                                     const struct plab_client_events *events,
                                     struct plab_error *err) {
     *out = (struct plab_source){0};
-    enum plab_status status = plab_rpc_check_wallet(config->wallet, err);
+    enum plab_status status = plab_solo_check(config, err);
     if (status != PLAB_OK) {
         return status;
     }

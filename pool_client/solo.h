@@ -36,6 +36,11 @@ struct plab_solo_config {
 /* Times as the field has them: 1 s, 15 s, 20 s; pauses of 1 s to 30 s; the lab wallet. */
 void plab_solo_defaults(struct plab_solo_config *config);
 
+/* What can be said before anything begins: PLAB_E_USAGE for a bad URL or wallet, PLAB_E_REFUSED for
+ * a URL whose host is an address, but not a lab one. */
+PLAB_NODISCARD enum plab_status plab_solo_check(const struct plab_solo_config *config,
+                                                struct plab_error *err);
+
 /* Begins to mine at a daemon as soon as the loop runs. Waits for DNS when the URL has a name.
  * Errors: PLAB_E_USAGE (URL, wallet), PLAB_E_NETWORK (a name that doesn't resolve), PLAB_E_REFUSED
  * (not a lab address), PLAB_E_NOMEM. */

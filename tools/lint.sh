@@ -63,7 +63,7 @@ texts() {
 guarded() {
     nothing "$(
         git grep -lwE --untracked 'uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto' -- \
-            'base/*.c' 'pow/*.c' 'arch/*.c' 'host/*.c' 'stratum/*.c' 'pool_client/*.c' 'pool/*.c' \
+            'base/*.c' 'pow/*.c' 'arch/*.c' 'host/*.c' 'stratum/*.c' 'pool_client/*.c' 'pool/*.c' 'net/*.c' 'daemon/*.c' \
             'bench/*.c' 'lab/*.c' 'cli/*.c' | while read -r file; do
             grep -qE '\b(uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto)\(' "$file" || continue
             grep -q 'plab_netguard_' "$file" || echo "$file: a connection without base/netguard"

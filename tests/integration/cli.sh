@@ -50,6 +50,12 @@ check "cn/r without a height" refuses 2 "--height" hash -a cn/r --input 00
 check "a height that is no number" refuses 2 "decimal" hash -a cn/r --height 0x10 --input 00
 check "a CPU mask that doesn't exist" refuses 2 "sse9" hash -a cn/0 --input 00 --cpu-mask sse9
 check "a public pool by address" refuses 8 "not a lab address" mine -o 8.8.8.8:3333
+check "a public daemon" refuses 8 "not a lab address" mine --daemon http://8.8.8.8:18081
+check "a daemon's address" refuses 2 "http://HOST:PORT" mine --daemon 127.0.0.1:18081
+check "a wallet" refuses 2 "not an address" mine --daemon http://127.0.0.1 --daemon-wallet nobody
+check "pools and a daemon" refuses 2 "exclude each other" mine -o 127.0.0.1 --daemon http://127.0.0.1
+check "rx/2 at a daemon" refuses 2 "needs a pool" mine --daemon http://127.0.0.1 -a rx/2
+check "a bad list of algorithms" refuses 2 "--algo-list" mine -o 127.0.0.1 --algo-list rx/0,,cn/r
 check "a public pool by mapped address" refuses 8 "not a lab address" mine -o '[::ffff:8.8.8.8]:3333'
 check "a public listener" refuses 8 "not a lab address" pool --listen 0.0.0.0:3333
 check "a public daemon" refuses 8 "not a lab address" pool --daemon http://8.8.8.8:18081
