@@ -35,6 +35,7 @@ struct fake_pool {
     uint16_t port;
     fake_line_fn *on_line;
     void *cookie;
+    void (*on_connect)(struct fake_conn *conn); /* may be NULL */
     SSL_CTX *tls; /* borrowed, NULL: plain; set it before anybody connects */
     bool listening;
     unsigned connections; /* accepted so far */
