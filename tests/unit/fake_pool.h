@@ -37,7 +37,6 @@ struct fake_pool {
     void *cookie;
     void (*on_connect)(struct fake_conn *conn); /* may be NULL */
     SSL_CTX *tls; /* borrowed, NULL: plain; set it before anybody connects */
-    void (*on_connect)(struct fake_conn *conn); /* may be set after the start; NULL: nothing */
     bool listening;
     unsigned connections; /* accepted so far */
     struct fake_conn *conns;
