@@ -282,7 +282,7 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
                         : 0;
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
-        "s:I,s:I,s:o,s:I}",
+        "s:I,s:I,s:o,s:I,s:I,s:I,s:I}",
         "schema", SCHEMA, "algo", options->config.algo->name, "source",
         options->daemon != NULL ? "daemon" : "simulated", "duration_s", stats->duration_s,
         "sessions", (json_int_t)stats->logins, "refused_logins", (json_int_t)stats->refused_logins,
@@ -297,7 +297,9 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
         (json_int_t)stats->protocol_errors, "verified_hashes", (json_int_t)stats->verified_hashes,
         "verify_hash_s", hash_s, "seed_builds", (json_int_t)stats->seed_builds,
         "refused_connections", (json_int_t)stats->refused_connections, "bans",
-        (json_int_t)stats->bans, "banned", bans, "faults", (json_int_t)stats->faults);
+        (json_int_t)stats->bans, "banned", bans, "faults", (json_int_t)stats->faults,
+        "tls_sessions", (json_int_t)stats->tls_sessions, "tls_failures",
+        (json_int_t)stats->tls_failures, "accept_waits", (json_int_t)stats->accept_waits);
 }
 
 static enum plab_status report(const struct options *options, const struct plab_cli *cli,

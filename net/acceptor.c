@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define BACKLOG 1024
-#define BATCH 64 /* connections taken at once; then others have their turn */
+#define BACKLOG 4096 /* the kernel may have a lower limit */
+#define BATCH 64     /* connections taken at once; then others have their turn */
 #define WAIT_FIRST_MS 50
 #define WAIT_LAST_MS 1600
 

@@ -55,6 +55,11 @@ static void write_sessions(FILE *out, const struct plab_web_view *view) {
         {"refused_logins", "counter", NULL, (double)s->refused_logins, "Logins that were refused."},
         {"protocol_errors", "counter", NULL, (double)s->protocol_errors,
          "Sessions that broke the protocol."},
+        {"tls_sessions", "counter", NULL, (double)s->tls_sessions,
+         "TLS handshakes that succeeded."},
+        {"tls_failures", "counter", NULL, (double)s->tls_failures, "TLS handshakes that didn't."},
+        {"accept_waits", "counter", NULL, (double)s->accept_waits,
+         "Times that accepting waited for want of file descriptors."},
         {"jobs", "counter", NULL, (double)s->jobs, "Jobs sent."},
     };
     write_scalars(out, scalars, PLAB_ARRAY_LEN(scalars));
