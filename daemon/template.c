@@ -51,6 +51,29 @@ enum plab_status plab_template_create(struct plab_template **out, const uint8_t 
     return PLAB_OK;
 }
 
+enum plab_status plab_template_create_fixed(struct plab_template **out, const uint8_t *blob,
+                                            size_t len, const struct plab_template_info *info,
+                                            struct plab_error *err) {
+    *out = NULL;
+    if (len < PLAB_NONCE_OFFSET + PLAB_BLOCK_NONCE_BYTES || len > PLAB_BLOCK_HASHING_MAX) {
+        return plab_fail(err, PLAB_E_INPUT, "a job's blob of %zu bytes can't be handed on", len);
+    }
+    struct plab_template *tmpl = calloc(1, sizeof *tmpl);
+    if (tmpl == NULL || (tmpl->blob = malloc(len)) == NULL) {
+        free(tmpl);
+        return plab_fail(err, PLAB_E_NOMEM, "no memory for a job of %zu bytes", len);
+    }
+    memcpy(tmpl->blob, blob, len);
+    tmpl->refs = 1;
+    tmpl->info = *info;
+    tmpl->fixed = true;
+    tmpl->block.len = len;
+    tmpl->block.nonce_at = PLAB_NONCE_OFFSET;
+    tmpl->block.prev_id_at = PLAB_NONCE_OFFSET - PLAB_BLOCK_ID_BYTES;
+    *out = tmpl;
+    return PLAB_OK;
+}
+
 struct plab_template *plab_template_ref(struct plab_template *tmpl) {
     tmpl->refs++;
     return tmpl;
@@ -73,6 +96,11 @@ static void set_extra_nonce(struct plab_template *tmpl, uint64_t extra_nonce) {
 
 size_t plab_template_hashing_blob(struct plab_template *tmpl, uint64_t extra_nonce,
                                   uint8_t out[PLAB_BLOCK_HASHING_MAX]) {
+    if (tmpl->fixed) {
+        memcpy(out, tmpl->blob, tmpl->block.len);
+        plab_store32_le(out + tmpl->block.nonce_at, (uint32_t)extra_nonce << 24);
+        return tmpl->block.len;
+    }
     set_extra_nonce(tmpl, extra_nonce);
     memset(tmpl->blob + tmpl->block.nonce_at, 0, PLAB_BLOCK_NONCE_BYTES);
     return plab_block_hashing_blob(&tmpl->block, tmpl->blob, &tmpl->branch, out);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A block template that jobs are made from, wherever it came from: the simulated chain or a daemon.
+ * A block template that jobs are made from, wherever it came from: the simulated chain, a daemon,
+ * or (then it is only a hashing blob, of which workers are given different top bytes of the nonce)
+ * the job of another pool.
  *
  * Reference-counted, because jobs outlive the template's time at the tip. All of it belongs to the
  * pool's loop thread: making a job writes the extra nonce into the template's own bytes.
@@ -24,6 +26,9 @@ struct plab_template_info {
     uint8_t seed[PLAB_BLOCK_ID_BYTES];
     bool has_next_seed; /* a change of seed is near */
     uint8_t next_seed[PLAB_BLOCK_ID_BYTES];
+    uint64_t target; /* another pool's job: of that pool; else 0 */
+    uint64_t tag;    /* another pool's job: its number there, ... */
+    unsigned link;   /* ... and the session that it came by */
 };
 
 struct plab_template {
@@ -33,6 +38,7 @@ struct plab_template {
     struct plab_block block;
     struct plab_block_branch branch;
     uint64_t next_extra_nonce; /* 64 bits: never wraps */
+    bool fixed;                /* a hashing blob only: `blob` is it */
 };
 
 /* Checks and copies a blob; returns a template with one reference. PLAB_E_INPUT when it can't be
@@ -43,13 +49,21 @@ PLAB_NODISCARD enum plab_status plab_template_create(struct plab_template **out,
                                                      const struct plab_template_info *info,
                                                      struct plab_error *err);
 
+/* The same from another pool's hashing blob, whose nonce stands at offset 39 as in all of this
+ * dialect; a block can't be made of it. PLAB_E_INPUT when it is too short or too long. */
+PLAB_NODISCARD enum plab_status plab_template_create_fixed(struct plab_template **out,
+                                                           const uint8_t *blob, size_t len,
+                                                           const struct plab_template_info *info,
+                                                           struct plab_error *err);
+
 /* Adds a reference; returns its argument. */
 struct plab_template *plab_template_ref(struct plab_template *tmpl);
 
 /* Gives a reference back and sets `*tmpl` to NULL; the last one frees. NULL is fine. */
 void plab_template_unref(struct plab_template **tmpl);
 
-/* Hashing blob of the job with that extra nonce, nonce zero; returns its length. */
+/* Hashing blob of the job with that extra nonce, nonce zero; returns its length. Of a fixed one the
+ * extra nonce, 0 to 255, is the top byte of the nonce. */
 size_t plab_template_hashing_blob(struct plab_template *tmpl, uint64_t extra_nonce,
                                   uint8_t out[PLAB_BLOCK_HASHING_MAX]);
 

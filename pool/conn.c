@@ -168,11 +168,12 @@ void plab_conn_heard(struct plab_session *session, uint64_t now_ns) {
 
 void plab_conn_tick(struct plab_session *session, uint64_t now_ns) {
     if (now_ns >= session->deadline_ns) {
-        const char *reason = session->logged_in  ? "silent for too long"
-                             : session->securing ? "no TLS handshake within the deadline"
-                                                 : "no login within the deadline";
+        const char *reason = session->logged_in      ? "silent for too long"
+                             : session->held != NULL ? "no work from upstream in time"
+                             : session->securing     ? "no TLS handshake within the deadline"
+                                                     : "no login within the deadline";
         session->pool->stats.tls_failures += session->securing;
-        if (!session->logged_in) {
+        if (!session->logged_in && session->held == NULL) {
             plab_conn_blame(session, PLAB_BLAME_SILENCE, reason);
         }
         plab_session_close(session, reason);

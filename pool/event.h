@@ -34,17 +34,20 @@ enum plab_pool_event_kind {
 };
 
 /* X(enumerator, name in records, text sent to the miner) */
-#define PLAB_VERDICT_LIST(X)                                     \
-    X(ACCEPTED, "accepted", "OK")                                \
-    X(STALE, "stale", "Block expired")                           \
-    X(UNKNOWN_JOB, "unknown_job", "Invalid job id")              \
-    X(DUPLICATE, "duplicate", "Duplicate share")                 \
-    X(LOW, "low", "Low difficulty share")                        \
-    X(INVALID, "invalid", "Invalid share")                       \
-    X(MALFORMED, "malformed", "Malformed share")                 \
-    X(WRONG_ALGO, "wrong_algo", "Incorrect algorithm")           \
-    X(UNAUTHENTICATED, "unauthenticated", "Unauthenticated")     \
-    X(THROTTLED, "throttled", "Too many submissions, slow down") \
+#define PLAB_VERDICT_LIST(X)                                                               \
+    X(ACCEPTED, "accepted", "OK")                                                          \
+    X(STALE, "stale", "Block expired")                                                     \
+    X(UNKNOWN_JOB, "unknown_job", "Invalid job id")                                        \
+    X(DUPLICATE, "duplicate", "Duplicate share")                                           \
+    X(LOW, "low", "Low difficulty share")                                                  \
+    X(INVALID, "invalid", "Invalid share")                                                 \
+    X(MALFORMED, "malformed", "Malformed share")                                           \
+    X(WRONG_NONCE, "wrong_nonce", "Invalid nonce; is miner not compatible with NiceHash?") \
+    X(UPSTREAM, "upstream", "Refused by the upstream pool")                                \
+    X(OFFLINE, "offline", "The upstream pool is not connected, share was not forwarded")   \
+    X(WRONG_ALGO, "wrong_algo", "Incorrect algorithm")                                     \
+    X(UNAUTHENTICATED, "unauthenticated", "Unauthenticated")                               \
+    X(THROTTLED, "throttled", "Too many submissions, slow down")                           \
     X(BUSY, "busy", "Verification queue is full, share was not checked")
 
 /* What became of a share. */

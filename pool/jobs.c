@@ -31,8 +31,8 @@ static uint32_t next_number(struct plab_jobs *jobs) {
     return jobs->last;
 }
 
-struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template *tmpl,
-                                    uint64_t difficulty, uint64_t target) {
+static struct plab_pool_job *add(struct plab_jobs *jobs, struct plab_template *tmpl,
+                                 uint64_t extra_nonce, uint64_t difficulty, uint64_t target) {
     uint32_t number = next_number(jobs);
     struct plab_pool_job *job = &jobs->ring[number % PLAB_JOBS_KEPT];
     /* Before the old one is forgotten: it may hold the last reference to the same template. */
@@ -40,11 +40,21 @@ struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template
     forget(job);
     job->number = number;
     job->tmpl = held;
-    job->extra_nonce = tmpl->next_extra_nonce++;
+    job->extra_nonce = extra_nonce;
     job->difficulty = difficulty;
     job->target = target;
     job->blob_len = plab_template_hashing_blob(tmpl, job->extra_nonce, job->blob);
     return job;
+}
+
+struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template *tmpl,
+                                    uint64_t difficulty, uint64_t target) {
+    return add(jobs, tmpl, tmpl->next_extra_nonce++, difficulty, target);
+}
+
+struct plab_pool_job *plab_jobs_add_fixed(struct plab_jobs *jobs, struct plab_template *tmpl,
+                                          uint8_t top_byte, uint64_t difficulty, uint64_t target) {
+    return add(jobs, tmpl, top_byte, difficulty, target);
 }
 
 void plab_jobs_id(const struct plab_jobs *jobs, uint32_t number, char out[PLAB_JOB_ID_LEN]) {

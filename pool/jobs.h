@@ -49,6 +49,10 @@ void plab_jobs_clear(struct plab_jobs *jobs);
 struct plab_pool_job *plab_jobs_add(struct plab_jobs *jobs, struct plab_template *tmpl,
                                     uint64_t difficulty, uint64_t target);
 
+/* The same of a fixed template, with that top byte of the nonce. */
+struct plab_pool_job *plab_jobs_add_fixed(struct plab_jobs *jobs, struct plab_template *tmpl,
+                                          uint8_t top_byte, uint64_t difficulty, uint64_t target);
+
 /* Writes a job's id. */
 void plab_jobs_id(const struct plab_jobs *jobs, uint32_t number, char out[PLAB_JOB_ID_LEN]);
 

@@ -18,6 +18,7 @@
 #include "pool/jobs.h"
 #include "pool/roster.h"
 #include "pool/server.h"
+#include "pool/split.h"
 #include "pool/vardiff.h"
 #include "pool/verifier.h"
 #include "pool/web.h"
@@ -62,6 +63,7 @@ struct plab_session {
     struct plab_bucket requests, submits;
     int bad_score;
     struct plab_session_fault *fault; /* owned; NULL: no script */
+    struct plab_split_place place;    /* in the nonce space of an upstream session */
 };
 
 /* A login whose answer waits. */
@@ -120,7 +122,8 @@ struct plab_pool {
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;
     uint64_t began_ns;
-    struct plab_faults *faults; /* owned; NULL: no script */
+    struct plab_faults *faults;     /* owned; NULL: no script */
+    struct plab_upstream *upstream; /* owned; NULL: work is our own */
     struct plab_pool_stats stats;
     struct plab_web *web; /* NULL: none */
     struct plab_web_facts web_facts;
@@ -150,6 +153,8 @@ void plab_work_found(struct plab_pool *pool, uint32_t session, struct plab_templ
                      const uint8_t *hashing_blob, size_t len);
 /* True when the template's parent is still the tip. */
 bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl);
+/* The newest template; takes the reference. The first one opens the doors. */
+void plab_work_install(struct plab_pool *pool, struct plab_template *tmpl);
 /* Makes a new job for a session and describes it for the wire; returns its number of target bytes.
  */
 unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_job *wire);
@@ -212,6 +217,8 @@ void plab_session_begin(struct plab_session *session, uint64_t now_ns);
 void plab_session_end(struct plab_session *session);
 /* Answers what had to wait. */
 void plab_session_tick(struct plab_session *session, uint64_t now_ns);
+/* The work that a held login waited for has come. */
+void plab_session_resume_login(struct plab_session *session);
 /* Takes bytes of the peer. */
 void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len);
 /* Records a breach of the protocol and closes. */
@@ -220,6 +227,33 @@ void plab_session_violation(struct plab_session *session, const char *what);
 void plab_session_send(struct plab_session *session, size_t len);
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
                              const char *message);
+
+/* upstream.c */
+
+/* Begins to connect, if there is an upstream pool. Errors as plab_client_create(). */
+PLAB_NODISCARD enum plab_status plab_upstream_create(struct plab_pool *pool, uint64_t seed,
+                                                     struct plab_error *err);
+/* Sessions with it that were opened. */
+unsigned plab_upstream_links(const struct plab_pool *pool);
+/* Drops its sessions and the shares on their way; the loop must run. Fine to call twice. */
+void plab_upstream_close(struct plab_pool *pool);
+void plab_upstream_free(struct plab_pool *pool);
+
+enum plab_upstream_join {
+    PLAB_UPSTREAM_READY,
+    PLAB_UPSTREAM_WAITS, /* for a job; plab_session_resume_login() follows */
+    PLAB_UPSTREAM_FULL,
+};
+/* Gives a session its place, if it has none. */
+enum plab_upstream_join plab_upstream_join(struct plab_session *session);
+void plab_upstream_leave(struct plab_session *session);
+/* The newest job of the session's link. */
+struct plab_template *plab_upstream_template(const struct plab_session *session);
+/* Sends a share to the pool whose job it is for. PLAB_VERDICT_ACCEPTED: it was sent, and
+ * plab_share_returned() follows with `cookie`; else why not. */
+enum plab_verdict plab_upstream_forward(struct plab_pool *pool,
+                                        const struct plab_template_info *info,
+                                        struct plab_client_share *share, void *cookie);
 
 /* fault.c: nothing happens without a script */
 
@@ -266,6 +300,11 @@ void plab_share_submit(struct plab_session *session, const struct plab_stratum_i
 /* A submit that could not even be read; `err` is the text to answer with. */
 void plab_share_malformed(struct plab_session *session, const struct plab_stratum_id *id,
                           const struct plab_error *err, uint64_t now_ns);
+/* The upstream pool has judged a share that was forwarded; `text` are its words, or NULL. */
+void plab_share_returned(struct plab_pool *pool, void *share, enum plab_verdict verdict,
+                         const char *text);
+/* Frees a share that will never be answered. */
+void plab_share_drop(void *share);
 /* Answers all shares that the verifier has finished. */
 void plab_share_collect(struct plab_pool *pool);
 /* Frees shares that will never be answered. */

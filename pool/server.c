@@ -29,6 +29,7 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->network_difficulty = 20000;
     config->start_height = 100000;
     config->chain_seed = 1;
+    config->upstream_links_max = 4;
     config->job_interval_ms = 30000;
     config->verify_threads = 1;
     config->verify_queue = 1024;
@@ -137,7 +138,7 @@ static enum plab_status create_verifier(struct plab_pool *pool, struct plab_erro
         .queue_max = pool->config.verify_queue,
         .seeds_rotate = pool->config.epoch_blocks > 0 ||
                         plab_faults_want(pool->config.faults, PLAB_FAULT_SEED_CHANGE) ||
-                        pool->config.daemon_url != NULL,
+                        pool->config.daemon_url != NULL || pool->config.upstream != NULL,
         .log = pool->config.log,
         .notify = notify_verified,
         .notify_cookie = pool};
@@ -147,6 +148,9 @@ static enum plab_status create_verifier(struct plab_pool *pool, struct plab_erro
 static enum plab_status create_source(struct plab_pool *pool, uint64_t instance,
                                       struct plab_error *err) {
     const struct plab_pool_config *config = &pool->config;
+    if (config->upstream != NULL) {
+        return plab_upstream_create(pool, instance, err);
+    }
     if (config->daemon_url == NULL) {
         struct plab_chain_config chain = {.algo = config->algo,
                                           .prng_seed = config->chain_seed,
@@ -260,7 +264,7 @@ static void start(struct plab_pool *pool) {
     const struct plab_pool_config *config = &pool->config;
     uv_update_time(&pool->loop); /* timers count from now, not from the loop's creation */
     uv_timer_start(&pool->tick, on_tick, PLAB_POOL_TICK_MS, PLAB_POOL_TICK_MS);
-    if (config->daemon_url == NULL) {
+    if (config->daemon_url == NULL && config->upstream == NULL) {
         uv_timer_start(&pool->refresh, on_refresh, config->job_interval_ms,
                        config->job_interval_ms);
     }
@@ -302,6 +306,7 @@ static void shut_down(struct plab_pool *pool) {
     if (pool->config.daemon_url != NULL) {
         plab_daemon_close(&pool->daemon);
     }
+    plab_upstream_close(pool);
     close_handles(pool);
     plab_web_close(pool->web);
     uv_run(&pool->loop, UV_RUN_DEFAULT);
@@ -345,6 +350,7 @@ void plab_pool_stats(const struct plab_pool *pool, struct plab_pool_stats *stats
     plab_verifier_stats(pool->verifier, &verifier);
     *stats = pool->stats;
     stats->sessions_now = pool->roster.count;
+    stats->upstream_links = plab_upstream_links(pool);
     stats->accept_waits = plab_listeners_waits(pool);
     stats->bans = pool->bans.total;
     stats->verified_hashes = verifier.hashes;
@@ -375,6 +381,7 @@ void plab_pool_destroy(struct plab_pool **pool) {
     plab_roster_free(&last->roster);
     plab_certs_close(last);
     plab_bans_free(&last->bans);
+    plab_upstream_free(last);
     plab_faults_free(last);
     free(last);
 }

@@ -12,6 +12,7 @@
 #include "net/labca.h"
 #include "pool/ban.h"
 #include "pool/event.h"
+#include "pool_client/client.h"
 #include "pow/algo.h"
 #include "pow/kernel.h"
 
@@ -67,6 +68,12 @@ struct plab_pool_config {
     double submits_burst;
 
     const char *web_listen; /* address of the web page (pool/web.h), NULL: none; borrowed */
+    /* Proxy mode: work comes from another pool, whose list, TLS and login stand here. NULL: none;
+     * borrowed during plab_pool_create(), its texts for good. */
+    const struct plab_client_config *upstream;
+    unsigned upstream_links_max; /* sessions with it, 1 to PLAB_SPLIT_LINKS_MAX */
+    bool upstream_trust;         /* workers' shares are not hashed here */
+
     const struct plab_fault_script *faults; /* borrowed; NULL: none */
 
     plab_pool_event_fn *on_event; /* may be NULL */
@@ -90,7 +97,9 @@ struct plab_pool_stats {
     uint64_t jobs, templates;
     uint64_t blocks_found, blocks_accepted;
     uint64_t protocol_errors;
-    uint64_t faults;                     /* on script */
+    uint64_t faults;                                                   /* on script */
+    uint64_t upstream_links, upstream_logins, upstream_losses;         /* sessions with it */
+    uint64_t upstream_forwarded, upstream_accepted, upstream_rejected; /* shares */
     uint64_t tls_sessions, tls_failures; /* handshakes that succeeded, that didn't */
     uint64_t accept_waits; /* times that accepting waited for want of file descriptors */
     uint64_t bans;         /* so far */

@@ -97,7 +97,8 @@ static void welcome(struct plab_session *session, const struct plab_stratum_id *
         return;
     }
     unsigned target_bytes = plab_work_make_job(session, &wire);
-    unsigned extensions = PLAB_EXT_KEEPALIVE | (login->algo_count > 0 ? PLAB_EXT_ALGO : 0);
+    unsigned extensions = PLAB_EXT_KEEPALIVE | (session->place.taken ? PLAB_EXT_NICEHASH : 0) |
+                          (login->algo_count > 0 ? PLAB_EXT_ALGO : 0);
     plab_session_send(session,
                       plab_stratum_build_login_reply(pool->out, sizeof pool->out, id, session->id,
                                                      extensions, &wire, target_bytes));
@@ -160,6 +161,30 @@ void plab_session_tick(struct plab_session *session, uint64_t now_ns) {
     }
 }
 
+/* Logs in, if there is work, or when there is. */
+static void find_work(struct plab_session *session, const struct plab_stratum_id *id,
+                      const struct plab_stratum_login *login) {
+    enum plab_upstream_join join =
+        session->pool->upstream != NULL ? plab_upstream_join(session) : PLAB_UPSTREAM_READY;
+    if (join == PLAB_UPSTREAM_READY) {
+        welcome(session, id, login);
+    } else if (join == PLAB_UPSTREAM_FULL) {
+        refuse_login(session, id, login, "No place left, try again later");
+    } else {
+        (void)hold_login(session, id, login, UINT64_MAX);
+    }
+}
+
+void plab_session_resume_login(struct plab_session *session) {
+    struct plab_held_login *held = session->held;
+    if (held != NULL && held->until_ns == UINT64_MAX && !session->finishing) {
+        session->held = NULL;
+        plab_stream_read(session->stream, true);
+        welcome(session, &held->id, &held->login);
+        free(held);
+    }
+}
+
 static void on_login(struct plab_session *session, const struct plab_stratum_id *id,
                      const struct plab_stratum_login *login, uint64_t now_ns) {
     uint64_t wish;
@@ -179,7 +204,7 @@ static void on_login(struct plab_session *session, const struct plab_stratum_id 
         refuse_login(session, id, login, "Fixed difficulty is not a number from 1 to 2^63 - 1");
     } else {
         start_difficulty(session, wish, now_ns);
-        welcome(session, id, login);
+        find_work(session, id, login);
     }
 }
 
@@ -299,6 +324,7 @@ void plab_session_begin(struct plab_session *session, uint64_t now_ns) {
 void plab_session_end(struct plab_session *session) {
     plab_jobs_clear(&session->jobs);
     plab_fault_end(session);
+    plab_upstream_leave(session);
     free(session->held);
     session->held = NULL;
 }

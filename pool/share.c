@@ -56,7 +56,7 @@ static bool is_bad(enum plab_verdict verdict) {
     return verdict == PLAB_VERDICT_INVALID || verdict == PLAB_VERDICT_LOW ||
            verdict == PLAB_VERDICT_DUPLICATE || verdict == PLAB_VERDICT_MALFORMED ||
            verdict == PLAB_VERDICT_UNKNOWN_JOB || verdict == PLAB_VERDICT_THROTTLED ||
-           verdict == PLAB_VERDICT_WRONG_ALGO;
+           verdict == PLAB_VERDICT_WRONG_ALGO || verdict == PLAB_VERDICT_WRONG_NONCE;
 }
 
 static void keep_score(struct plab_session *session, enum plab_verdict verdict) {
@@ -138,6 +138,9 @@ static enum plab_verdict judge_claim(struct plab_session *session,
     if (verdict != PLAB_VERDICT_ACCEPTED) {
         return verdict;
     }
+    if ((*job)->tmpl->fixed && submit->nonce[3] != (*job)->blob[algo->nonce_offset + 3]) {
+        return PLAB_VERDICT_WRONG_NONCE; /* a neighbour's share of the work */
+    }
     if (submit->algo[0] != '\0' && strcmp(submit->algo, algo->name) != 0) {
         return PLAB_VERDICT_WRONG_ALGO;
     }
@@ -188,6 +191,26 @@ static void free_pending(struct pending *pending) {
     free(pending);
 }
 
+static void conclude(struct plab_pool *pool, struct pending *pending);
+
+/* Hands a share to the verifier, or believes it where that was wished. False when the queue is
+ * full. */
+static bool accept_for_check(struct plab_session *session, struct pending *pending) {
+    struct plab_pool *pool = session->pool;
+    if (!pool->config.upstream_trust) {
+        bool queued = plab_verifier_submit(pool->verifier, &pending->task);
+        session->pending += queued;
+        return queued;
+    }
+    struct plab_verify_task *task = &pending->task;
+    task->outcome = PLAB_VERIFY_HASHED;
+    memcpy(task->pow_value, pending->submit.result, sizeof task->pow_value);
+    memcpy(task->hash, pending->submit.commitment, sizeof task->hash);
+    session->pending++;
+    conclude(pool, pending);
+    return true;
+}
+
 void plab_share_submit(struct plab_session *session, const struct plab_stratum_id *id,
                        const struct plab_stratum_submit *submit, uint64_t now_ns) {
     plab_fault_share(session);
@@ -205,8 +228,7 @@ void plab_share_submit(struct plab_session *session, const struct plab_stratum_i
     }
     if (outcome.verdict == PLAB_VERDICT_ACCEPTED) {
         struct pending *pending = make_pending(session, id, submit, job, blob, now_ns);
-        if (pending != NULL && plab_verifier_submit(session->pool->verifier, &pending->task)) {
-            session->pending++;
+        if (pending != NULL && accept_for_check(session, pending)) {
             return;
         }
         if (pending != NULL) {
@@ -248,10 +270,12 @@ static void follow_up(struct plab_session *session, const struct pending *pendin
     }
 }
 
-static void conclude(struct plab_pool *pool, struct pending *pending) {
+/* Records and answers with what was found out; frees `pending`. */
+static void finish(struct plab_pool *pool, struct pending *pending, enum plab_verdict verdict,
+                   const char *text) {
     const struct plab_verify_task *task = &pending->task;
     struct plab_session *session = plab_session_find(pool, pending->session);
-    struct outcome outcome = {.verdict = judge_hash(pending),
+    struct outcome outcome = {.verdict = verdict,
                               .job_id = pending->job_id,
                               .nonce = pending->submit.nonce,
                               .height = pending->tmpl->info.height,
@@ -261,21 +285,54 @@ static void conclude(struct plab_pool *pool, struct pending *pending) {
     if (task->outcome == PLAB_VERIFY_HASHED) {
         outcome.share_difficulty = plab_difficulty_of_value(task->pow_value);
     }
-    bool good = outcome.verdict == PLAB_VERDICT_ACCEPTED;
     if (session != NULL) {
         session->pending--;
-        answer(session, &pending->id, &outcome, NULL);
+        answer(session, &pending->id, &outcome, text);
         plab_session_settle(session);
     } else {
         record(pool, pending->session, &outcome);
     }
-    if (good && session != NULL) {
+    if (verdict == PLAB_VERDICT_ACCEPTED && session != NULL) {
         follow_up(session, pending);
     }
-    if (good && plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {
+    if (verdict == PLAB_VERDICT_ACCEPTED && !pending->tmpl->fixed &&
+        plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {
         plab_work_found(pool, pending->session, pending->tmpl, pending->extra_nonce,
                         pending->submit.nonce, task->blob, task->blob_len);
     }
+    free_pending(pending);
+}
+
+/* A share that is good enough for the upstream pool waits for its verdict. True when it does; else
+ * `*verdict` says why not. */
+static bool forward(struct plab_pool *pool, struct pending *pending, enum plab_verdict *verdict) {
+    const struct plab_template_info *info = &pending->tmpl->info;
+    struct plab_client_share share = {.has_commitment = pending->submit.has_commitment};
+    if (!pending->tmpl->fixed || *verdict != PLAB_VERDICT_ACCEPTED ||
+        !plab_target_met(pending->task.pow_value, info->target)) {
+        return false;
+    }
+    memcpy(share.nonce, pending->submit.nonce, sizeof share.nonce);
+    memcpy(share.result, pending->submit.result, sizeof share.result);
+    memcpy(share.commitment, pending->submit.commitment, sizeof share.commitment);
+    *verdict = plab_upstream_forward(pool, info, &share, pending);
+    return *verdict == PLAB_VERDICT_ACCEPTED;
+}
+
+static void conclude(struct plab_pool *pool, struct pending *pending) {
+    enum plab_verdict verdict = judge_hash(pending);
+    if (!forward(pool, pending, &verdict)) {
+        finish(pool, pending, verdict, NULL);
+    }
+}
+
+void plab_share_returned(struct plab_pool *pool, void *share, enum plab_verdict verdict,
+                         const char *text) {
+    finish(pool, share, verdict, text);
+}
+
+void plab_share_drop(void *share) {
+    free_pending(share);
 }
 
 void plab_share_collect(struct plab_pool *pool) {
@@ -286,9 +343,7 @@ void plab_share_collect(struct plab_pool *pool) {
         plab_pool_end(pool, status, &err);
     }
     while ((task = plab_verifier_take(pool->verifier)) != NULL) {
-        struct pending *pending = (struct pending *)task;
-        conclude(pool, pending);
-        free_pending(pending);
+        conclude(pool, (struct pending *)task);
     }
 }
 

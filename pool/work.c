@@ -9,14 +9,30 @@
 #include "stratum/target.h"
 
 bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl) {
+    if (tmpl->fixed) {
+        return true; /* the pool that it is from will tell */
+    }
     return pool->tmpl != NULL &&
            memcmp(tmpl->blob + tmpl->block.prev_id_at,
                   pool->tmpl->blob + pool->tmpl->block.prev_id_at, PLAB_BLOCK_ID_BYTES) == 0;
 }
 
+static const struct plab_pool_job *add_job(struct plab_session *session, struct plab_template *tmpl,
+                                           uint64_t target) {
+    uint64_t difficulty = plab_difficulty_from_target(target);
+    if (!tmpl->fixed) {
+        return plab_jobs_add(&session->jobs, tmpl, difficulty, target);
+    }
+    /* A top byte that upstream gave stays. */
+    uint8_t given = tmpl->blob[tmpl->block.nonce_at + 3];
+    return plab_jobs_add_fixed(&session->jobs, tmpl, given != 0 ? given : session->place.byte,
+                               difficulty, target);
+}
+
 unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_job *wire) {
     struct plab_pool *pool = session->pool;
-    struct plab_template *tmpl = pool->tmpl;
+    struct plab_template *tmpl =
+        pool->upstream != NULL ? plab_upstream_template(session) : pool->tmpl;
     const struct plab_template_info *info = &tmpl->info;
     char hex[17];
     uint64_t difficulty = session->vardiff.difficulty;
@@ -25,8 +41,11 @@ unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_jo
     }
     unsigned target_bytes = plab_target_bytes_for(difficulty);
     uint64_t target = plab_target_wire(difficulty, target_bytes, hex);
-    const struct plab_pool_job *job =
-        plab_jobs_add(&session->jobs, tmpl, plab_difficulty_from_target(target), target);
+    if (target < info->target || difficulty == info->difficulty) {
+        target = info->target > 0 ? info->target : target; /* never harder than upstream */
+        target_bytes = info->target > 0 ? 8 : target_bytes;
+    }
+    const struct plab_pool_job *job = add_job(session, tmpl, target);
     memset(wire, 0, sizeof *wire);
     plab_jobs_id(&session->jobs, job->number, wire->job_id);
     memcpy(wire->blob, job->blob, job->blob_len);
@@ -91,8 +110,7 @@ static void open_the_doors(struct plab_pool *pool) {
     plab_faults_open_doors(pool);
 }
 
-/* Takes the reference to `tmpl`. */
-static void install(struct plab_pool *pool, struct plab_template *tmpl) {
+void plab_work_install(struct plab_pool *pool, struct plab_template *tmpl) {
     const struct plab_template_info *info = &tmpl->info;
     bool moved = !plab_work_is_current(pool, tmpl);
     plab_template_unref(&pool->tmpl);
@@ -100,7 +118,7 @@ static void install(struct plab_pool *pool, struct plab_template *tmpl) {
     pool->handed_in = pool->handed_in && !moved;
     pool->stats.templates++;
     pool->stats.height = info->height;
-    if (info->has_seed) {
+    if (info->has_seed && !pool->config.upstream_trust) {
         plab_verifier_want_seeds(pool->verifier, info->seed,
                                  info->has_next_seed ? info->next_seed : NULL);
     }
@@ -117,7 +135,9 @@ static void install(struct plab_pool *pool, struct plab_template *tmpl) {
     if (!pool->ready) {
         open_the_doors(pool);
     }
-    broadcast(pool);
+    if (!tmpl->fixed) {
+        broadcast(pool);
+    }
 }
 
 void plab_work_renew(struct plab_pool *pool) {
@@ -129,11 +149,11 @@ void plab_work_renew(struct plab_pool *pool) {
         plab_pool_end(pool, status, &err);
         return;
     }
-    install(pool, tmpl);
+    plab_work_install(pool, tmpl);
 }
 
 static void on_template(void *cookie, struct plab_template *tmpl) {
-    install(cookie, tmpl);
+    plab_work_install(cookie, tmpl);
 }
 
 static void on_fatal(void *cookie, enum plab_status status, const struct plab_error *err) {
@@ -175,6 +195,9 @@ static void on_submitted(void *cookie, uint64_t tag, enum plab_status status,
 }
 
 void plab_work_start(struct plab_pool *pool) {
+    if (pool->upstream != NULL) {
+        return; /* its first job begins it all */
+    }
     if (pool->config.daemon_url != NULL) {
         plab_daemon_start(&pool->daemon);
     } else {
