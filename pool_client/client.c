@@ -59,6 +59,8 @@ static void start_probe(uv_timer_t *timer);
 
 void plab_client_defaults(struct plab_client_config *config) {
     memset(config, 0, sizeof *config);
+    size_t count;
+    config->dialect = plab_dialect_list(&count);
     config->retries = 5;
     config->retry_base_ms = 1000;
     config->retry_cap_ms = 30000;
@@ -388,6 +390,10 @@ enum plab_status plab_client_create(struct plab_client **out, struct uv_loop_s *
     }
     client->loop = loop;
     client->config = *config;
+    if (client->config.dialect == NULL) {
+        size_t count;
+        client->config.dialect = plab_dialect_list(&count);
+    }
     client->config.pools = client->pools = pools;
     client->events = *events;
     client->link_events = (struct plab_link_events){

@@ -32,6 +32,7 @@
 #include "base/netguard.h"
 #include "net/tls.h"
 #include "pool_client/url.h"
+#include "stratum/dialect.h"
 #include "stratum/msg.h"
 
 struct uv_loop_s; /* uv_loop_t */
@@ -90,9 +91,10 @@ struct plab_client_config {
     const struct plab_url *pools; /* in order of preference; copied */
     size_t pool_count;            /* 1 to PLAB_CLIENT_POOLS_MAX */
     struct plab_client_tls tls;
-    struct plab_stratum_login login; /* sent as it is */
-    bool allow_reconnect;            /* follow client.reconnect, within the lab */
-    bool keepalive;                  /* send them even if the pool doesn't announce it */
+    const struct plab_dialect *dialect; /* how it speaks; NULL: as XMRig does; borrowed */
+    struct plab_stratum_login login;    /* sent as it is */
+    bool allow_reconnect;               /* follow client.reconnect, within the lab */
+    bool keepalive;                     /* send them even if the pool doesn't announce it */
     unsigned retries; /* failures of a pool before the next one is tried, 1 or more */
     uint64_t retry_base_ms, retry_cap_ms;
     uint64_t connect_timeout_ms; /* name resolution included */
@@ -103,7 +105,8 @@ struct plab_client_config {
     const struct plab_log *log; /* borrowed, may be NULL */
 };
 
-/* Times and limits as the field has them: 5 tries, 1 s to 30 s, 20 s, 20 s, 60 s, 20 submits/s. */
+/* XMRig's dialect; times and limits as the field has them: 5 tries, 1 s to 30 s, 20 s, 20 s, 60 s,
+ * 20 submits/s. */
 void plab_client_defaults(struct plab_client_config *config);
 
 /* PLAB_E_REFUSED when one of the pools is given by an address that isn't a lab one; PLAB_E_USAGE

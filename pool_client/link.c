@@ -34,6 +34,9 @@ static void free_when_done(struct plab_link *link) {
     }
     const struct plab_link_events *events = link->events;
     plab_frame_free(&link->frame);
+    for (size_t i = 0; i < link->request_count; i++) {
+        free(link->requests[i].line);
+    }
     free(link->addresses);
     free(link);
     events->gone(events->cookie);
@@ -69,7 +72,7 @@ void plab_link_fail(struct plab_link *link, enum plab_status status, const char 
 
 /* ---- sending ---- */
 
-bool plab_link_send(struct plab_link *link, const char *line, size_t len) {
+bool plab_link_say(struct plab_link *link, const char *line, size_t len) {
     struct plab_error err = {.text = ""};
     enum plab_status status = plab_stream_send(link->stream, line, len, &err);
     if (status == PLAB_E_RESOURCE) {
@@ -170,6 +173,9 @@ static void on_timer(uv_timer_t *timer) {
     if (link->phase == PLAB_LINK_ONLINE && now >= link->keepalive_at_ms) {
         plab_link_keepalive(link);
     }
+    if (link->phase == PLAB_LINK_ONLINE && now >= link->work_at_ms) {
+        plab_link_ask_work(link);
+    }
     if (link->phase != PLAB_LINK_ENDED) {
         plab_link_arm(link);
     }
@@ -180,6 +186,7 @@ void plab_link_arm(struct plab_link *link) {
     uint64_t reply_ms = link->config->reply_timeout_ms;
     uint64_t next =
         link->phase <= PLAB_LINK_CONNECTING ? link->connect_deadline_ms : link->keepalive_at_ms;
+    next = earlier(next, link->work_at_ms);
     for (size_t i = 0; i < link->request_count; i++) {
         next = earlier(next, link->requests[i].deadline_ms);
     }
@@ -370,7 +377,7 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
     link->tls = pool->tls ? tls : NULL;
     plab_url_name(pool, link->name);
     snprintf(link->last_connect_error, sizeof link->last_connect_error, "any address");
-    link->keepalive_at_ms = link->line_since_ms = UINT64_MAX;
+    link->keepalive_at_ms = link->work_at_ms = link->line_since_ms = UINT64_MAX;
     link->connect_deadline_ms = uv_now(loop) + config->connect_timeout_ms;
     link->home = (struct plab_stream_home){loop, link->buffer, sizeof link->buffer};
     uv_timer_init(loop, &link->timer);

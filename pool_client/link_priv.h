@@ -82,6 +82,8 @@ struct plab_request {
     uint64_t deadline_ms; /* UINT64_MAX: may stay unanswered */
     uint64_t sent_ns;
     uint64_t job_number, tag;
+    char *line; /* owned; NULL: sent */
+    size_t line_len;
 };
 
 /* What happens often is logged the first, second, fourth, eighth ... time. */
@@ -109,7 +111,8 @@ struct plab_link {
     char last_connect_error[160];
 
     uint64_t connect_deadline_ms;
-    uint64_t keepalive_at_ms; /* UINT64_MAX: none */
+    uint64_t keepalive_at_ms; /* UINT64_MAX: none, as for the next one */
+    uint64_t work_at_ms;      /* when work is asked for */
     uint64_t line_since_ms;   /* a line is incomplete since; UINT64_MAX: none is */
 
     struct plab_frame frame;
@@ -118,14 +121,18 @@ struct plab_link {
     size_t request_count;
     char session_id[PLAB_STRATUM_ID_MAX + 1];
     unsigned extensions;
+    bool half_logged_in;         /* the first answer of two is there */
+    bool welcome;                /* logged in; a job may be missing still */
+    uint64_t target;             /* of jobs that have none of their own; 0: none yet */
     struct plab_stratum_job job; /* newest */
     bool job_is_new;             /* not handed out yet */
     struct plab_odd_counts odd;
     char buffer[PLAB_LINK_READ_BYTES];
 };
 
-/* link.c: sends a line; false when that failed, and then the link has ended. */
-bool plab_link_send(struct plab_link *link, const char *line, size_t len);
+/* link.c: sends a message that the dialect built, as its transport has it; false when that failed,
+ * and then the link has ended. */
+bool plab_link_say(struct plab_link *link, const char *line, size_t len);
 
 /* link.c: sets the timer to the nearest deadline. */
 void plab_link_arm(struct plab_link *link);
@@ -135,6 +142,9 @@ void plab_link_login(struct plab_link *link);
 
 /* session.c: sends a keepalive and plans the next. */
 void plab_link_keepalive(struct plab_link *link);
+
+/* session.c: asks for work and plans the next time. */
+void plab_link_ask_work(struct plab_link *link);
 
 /* session.c: reports all shares that are on their way as unanswered. */
 void plab_link_forget_requests(struct plab_link *link);

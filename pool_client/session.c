@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "pool_client/link_priv.h"
 
-#define BAD_LINES_MAX 5 /* in a row */
-#define LOGIN_ID 1
+#define BAD_LINES_MAX 5        /* in a row */
+#define FIRST_JOB_ID INT64_MIN /* stands for the job that follows a login; on no wire */
 
 static bool worth_a_line(unsigned *count) {
     ++*count;
@@ -36,37 +36,99 @@ static int64_t next_id(struct plab_link *link) {
     return (int64_t)*link->sequence;
 }
 
-void plab_link_login(struct plab_link *link) {
-    char line[PLAB_STRATUM_LINE_MAX + 2];
-    size_t len = plab_stratum_build_login(line, sizeof line, LOGIN_ID, &link->config->login);
-    (void)next_id(link); /* the id is always 1, but the counter goes on, as XMRig's does */
-    link->phase = PLAB_LINK_LOGGING_IN;
-    add_request(link, PLAB_REQUEST_LOGIN, LOGIN_ID);
-    if (plab_link_send(link, line, len)) {
-        plab_link_arm(link);
-    }
+static const struct plab_dialect *dialect_of(const struct plab_link *link) {
+    return link->config->dialect;
 }
 
-void plab_link_keepalive(struct plab_link *link) {
+/* The first half of the login doesn't count, though XMRig's counter goes on for it. */
+static int64_t id_for(struct plab_link *link, enum plab_ask ask) {
+    int64_t fixed = dialect_of(link)->ask[ask].id;
+    int64_t counted = next_id(link);
+    return fixed == PLAB_ID_COUNTED ? counted : fixed;
+}
+
+/* Keeps a request's line until the answer to the one before is there. */
+static bool hold_line(struct plab_link *link, struct plab_request *request, const char *line,
+                      size_t len) {
+    request->line = malloc(len);
+    if (request->line == NULL) {
+        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to send");
+        return false;
+    }
+    memcpy(request->line, line, len);
+    request->line_len = len;
+    request->deadline_ms = UINT64_MAX;
+    return true;
+}
+
+/* Says what was built in `line`, for a request that was added last; false when the link has ended.
+ */
+static bool send_request(struct plab_link *link, const char *line, size_t len) {
+    if (dialect_of(link)->lockstep && link->request_count > 1) {
+        return hold_line(link, &link->requests[link->request_count - 1], line, len);
+    }
+    if (plab_link_say(link, line, len)) {
+        plab_link_arm(link);
+        return true;
+    }
+    return false;
+}
+
+/* The next held request, if there is one, has waited for an answer that came. */
+static void release_line(struct plab_link *link) {
+    struct plab_request *request = &link->requests[0];
+    if (link->request_count == 0 || request->line == NULL) {
+        return;
+    }
+    char *line = request->line;
+    request->line = NULL;
+    request->deadline_ms = uv_now(link->home.loop) + link->config->reply_timeout_ms;
+    plab_link_say(link, line, request->line_len);
+    free(line);
+}
+
+static void ask_for_login(struct plab_link *link, enum plab_ask ask) {
+    char line[PLAB_STRATUM_LINE_MAX + 2];
+    const struct plab_dialect_ask what = {.id = id_for(link, ask), .login = &link->config->login};
+    size_t len = dialect_of(link)->ask[ask].build(line, sizeof line, &what);
+    add_request(link, PLAB_REQUEST_LOGIN, what.id);
+    (void)send_request(link, line, len);
+}
+
+void plab_link_login(struct plab_link *link) {
+    link->phase = PLAB_LINK_LOGGING_IN;
+    ask_for_login(link, PLAB_ASK_LOGIN);
+}
+
+/* A request whose answer is welcome, but not waited for; only the newest of them can matter. */
+static void ask_in_passing(struct plab_link *link, enum plab_ask ask, bool may_stay_unanswered) {
     char line[1024];
-    link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
     if (link->request_count == PLAB_REQUESTS_MAX) {
         return;
     }
-    int64_t id = next_id(link);
-    size_t len = plab_stratum_build_keepalived(line, sizeof line, id, link->session_id);
-    struct plab_request *request = add_request(link, PLAB_REQUEST_KEEPALIVE, id);
-    if ((link->extensions & PLAB_EXT_KEEPALIVE) == 0) {
+    const struct plab_dialect_ask what = {
+        .id = id_for(link, ask), .login = &link->config->login, .session_id = link->session_id};
+    size_t len = dialect_of(link)->ask[ask].build(line, sizeof line, &what);
+    struct plab_request *request = add_request(link, PLAB_REQUEST_KEEPALIVE, what.id);
+    for (size_t i = 0; may_stay_unanswered && i < link->request_count; i++) {
         request->deadline_ms = UINT64_MAX; /* p2pool takes it, but never answers */
-        for (size_t i = 0; i + 1 < link->request_count; i++) {
-            if (link->requests[i].kind == PLAB_REQUEST_KEEPALIVE) { /* only the newest can matter */
-                link->requests[i] = *request;
-                link->request_count--;
-                break;
-            }
+        if (link->requests[i].kind == PLAB_REQUEST_KEEPALIVE && &link->requests[i] != request) {
+            link->requests[i] = *request;
+            link->request_count--;
+            break;
         }
     }
-    plab_link_send(link, line, len);
+    (void)send_request(link, line, len);
+}
+
+void plab_link_keepalive(struct plab_link *link) {
+    link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
+    ask_in_passing(link, PLAB_ASK_KEEPALIVE, (link->extensions & PLAB_EXT_KEEPALIVE) == 0);
+}
+
+void plab_link_ask_work(struct plab_link *link) {
+    link->work_at_ms = uv_now(link->home.loop) + dialect_of(link)->work_ms;
+    ask_in_passing(link, PLAB_ASK_WORK, false);
 }
 
 bool plab_link_submit(struct plab_link *link, const struct plab_client_share *share,
@@ -84,15 +146,16 @@ bool plab_link_submit(struct plab_link *link, const struct plab_client_share *sh
         memcpy(submit.algo, job->algo, sizeof submit.algo);
     }
     char line[4096];
-    int64_t id = next_id(link);
-    size_t len = plab_stratum_build_submit(line, sizeof line, id, &submit);
-    struct plab_request *request = add_request(link, PLAB_REQUEST_SUBMIT, id);
+    const struct plab_dialect_ask what = {.id = id_for(link, PLAB_ASK_SUBMIT),
+                                          .login = &link->config->login,
+                                          .session_id = link->session_id,
+                                          .submit = &submit,
+                                          .job = job};
+    size_t len = dialect_of(link)->ask[PLAB_ASK_SUBMIT].build(line, sizeof line, &what);
+    struct plab_request *request = add_request(link, PLAB_REQUEST_SUBMIT, what.id);
     request->job_number = share->job_number;
     request->tag = share->tag;
-    if (!plab_link_send(link, line, len)) {
-        return true; /* the failure has reported this share as unanswered */
-    }
-    plab_link_arm(link);
+    (void)send_request(link, line, len); /* a failure has reported this share as unanswered */
     return true;
 }
 
@@ -115,6 +178,7 @@ void plab_link_forget_requests(struct plab_link *link) {
         if (link->requests[i].kind == PLAB_REQUEST_SUBMIT) {
             tell_result(link, &link->requests[i], PLAB_SHARE_UNANSWERED, "the connection ended");
         }
+        free(link->requests[i].line);
     }
     link->request_count = 0;
 }
@@ -129,10 +193,15 @@ static bool begins_with_any(const char *text, const char *const *prefixes, size_
 }
 
 /* Words with which pools say that a share came too late. Source: the error texts of monero-pool,
- * xmrig-proxy, p2pool, nodejs-pool. */
+ * xmrig-proxy, p2pool, nodejs-pool; of Stratum servers of other coins; BIP 22. */
 static bool says_stale(const char *error) {
-    static const char *const texts[] = {"Stale share", "Invalid job id", "Block expired",
-                                        "Block outdated", "cannot find job with job_id"};
+    static const char *const texts[] = {"Stale share",
+                                        "Invalid job id",
+                                        "Block expired",
+                                        "Block outdated",
+                                        "cannot find job with job_id",
+                                        "Job not found",
+                                        "stale-work"};
     return begins_with_any(error, texts, PLAB_ARRAY_LEN(texts));
 }
 
@@ -143,7 +212,7 @@ static bool says_goodbye(const char *error) {
     return begins_with_any(error, texts, PLAB_ARRAY_LEN(texts));
 }
 
-/* An id sent back as text counts when it is exactly what we would write; else 0, never a request.
+/* An id sent back as text counts when it is exactly what we would write; else it is none of ours.
  */
 static int64_t id_number(const struct plab_stratum_id *id) {
     char text[24];
@@ -152,17 +221,19 @@ static int64_t id_number(const struct plab_stratum_id *id) {
     }
     long long number = strtoll(id->text, NULL, 10);
     snprintf(text, sizeof text, "%lld", number);
-    return strcmp(text, id->text) == 0 ? number : 0;
+    return strcmp(text, id->text) == 0 ? number : INT64_MAX;
 }
 
-/* Takes the request with this id out of the list. */
-static bool take_request(struct plab_link *link, const struct plab_stratum_id *id,
+/* Takes the request that a response answers out of the list: the oldest with its id. */
+static bool take_request(struct plab_link *link, const struct plab_stratum_reply *reply,
                          struct plab_request *out) {
-    int64_t number = id_number(id);
+    int64_t number = id_number(&reply->id);
     for (size_t i = 0; i < link->request_count; i++) {
-        if (link->requests[i].id == number) {
+        if (reply->in_order || link->requests[i].id == number) {
             *out = link->requests[i];
-            link->requests[i] = link->requests[--link->request_count];
+            link->request_count--;
+            memmove(&link->requests[i], &link->requests[i + 1],
+                    (link->request_count - i) * sizeof link->requests[0]);
             return true;
         }
     }
@@ -176,15 +247,35 @@ static bool same_job(const struct plab_stratum_job *a, const struct plab_stratum
            memcmp(a->seed_hash, b->seed_hash, PLAB_STRATUM_HASH) == 0;
 }
 
+static void log_bad_message(struct plab_link *link, unsigned *count, const char *what,
+                            const char *why) {
+    if (worth_a_line(count)) {
+        plab_log_warn(link->config->log, "%s sent %s, ignored: %s (%u)", link->name, what, why,
+                      *count);
+    }
+}
+
+static void go_online(struct plab_link *link);
+
 static void take_job(struct plab_link *link, const struct plab_stratum_job *job) {
-    if (link->phase != PLAB_LINK_ONLINE) {
+    bool first = link->phase == PLAB_LINK_LOGGING_IN && !dialect_of(link)->job_in_login;
+    if (link->phase != PLAB_LINK_ONLINE && !first) {
         if (worth_a_line(&link->odd.early_job)) {
             plab_log_debug(link->config->log, "%s sent a job before the login's answer; ignored",
                            link->name);
         }
-    } else if (!same_job(job, &link->job)) {
-        link->job = *job;
+        return;
+    }
+    struct plab_stratum_job whole = *job;
+    whole.target = job->target > 0 ? job->target : link->target;
+    if (whole.target == 0) {
+        log_bad_message(link, &link->odd.bad_job, "a job", "no difficulty was set before");
+    } else if (!same_job(&whole, &link->job)) {
+        link->job = whole;
         link->job_is_new = true;
+        if (first && link->welcome) {
+            go_online(link);
+        }
     }
 }
 
@@ -196,29 +287,67 @@ void plab_link_hand_out_job(struct plab_link *link) {
     }
 }
 
+/* The login was good and the first job is there. */
+static void go_online(struct plab_link *link) {
+    const struct plab_dialect *dialect = dialect_of(link);
+    const struct plab_stratum_reply waited_for = {.id = {.number = FIRST_JOB_ID}};
+    struct plab_request request;
+    uint64_t now_ms = uv_now(link->home.loop);
+    (void)take_request(link, &waited_for, &request);
+    link->phase = PLAB_LINK_ONLINE;
+    if (dialect->ask[PLAB_ASK_KEEPALIVE].build != NULL &&
+        (link->config->keepalive || (link->extensions & PLAB_EXT_KEEPALIVE))) {
+        link->keepalive_at_ms = now_ms + link->config->keepalive_ms;
+    }
+    if (dialect->work_ms > 0) {
+        link->work_at_ms = now_ms + dialect->work_ms;
+    }
+    if (dialect->ask[PLAB_ASK_EXTRA].build != NULL) {
+        ask_in_passing(link, PLAB_ASK_EXTRA, true);
+    }
+    if (link->phase == PLAB_LINK_ONLINE) {
+        link->events->up(link->events->cookie, link);
+    }
+}
+
+/* The pool has said yes, in however many steps; `reply` is the last answer. */
+static void take_welcome(struct plab_link *link, const struct plab_stratum_reply *reply) {
+    const struct plab_dialect *dialect = dialect_of(link);
+    link->welcome = true;
+    link->extensions = reply->extensions;
+    if (dialect->session_id) {
+        memcpy(link->session_id, reply->session_id, sizeof link->session_id);
+    }
+    if (dialect->job_in_login) {
+        go_online(link);
+        if (link->phase == PLAB_LINK_ONLINE) {
+            take_job(link, &reply->job);
+        }
+    } else if (link->job_is_new) {
+        go_online(link);
+    } else {
+        add_request(link, PLAB_REQUEST_LOGIN, FIRST_JOB_ID); /* so that it has a deadline */
+    }
+}
+
 static void take_login_reply(struct plab_link *link, const struct plab_stratum_reply *reply,
                              const char *why_no_job) {
+    const struct plab_dialect *dialect = dialect_of(link);
     char shown[200];
     if (!reply->ok) {
         plab_link_fail(link, PLAB_E_NETWORK, "login refused: %s",
                        plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown));
     } else if (why_no_job != NULL) {
         plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has a bad job: %s", why_no_job);
-    } else if (!reply->has_session) {
+    } else if (dialect->session_id && !reply->has_session) {
         plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has no usable session id");
-    } else if (!reply->has_job) {
+    } else if (dialect->job_in_login && !reply->has_job) {
         plab_link_fail(link, PLAB_E_PROTOCOL, "the login's answer has no job");
+    } else if (dialect->ask[PLAB_ASK_LOGIN_MORE].build != NULL && !link->half_logged_in) {
+        link->half_logged_in = true;
+        ask_for_login(link, PLAB_ASK_LOGIN_MORE);
     } else {
-        link->phase = PLAB_LINK_ONLINE;
-        memcpy(link->session_id, reply->session_id, sizeof link->session_id);
-        link->extensions = reply->extensions;
-        if (link->config->keepalive || (reply->extensions & PLAB_EXT_KEEPALIVE)) {
-            link->keepalive_at_ms = uv_now(link->home.loop) + link->config->keepalive_ms;
-        }
-        link->events->up(link->events->cookie, link);
-        if (link->phase == PLAB_LINK_ONLINE) {
-            take_job(link, &reply->job);
-        }
+        take_welcome(link, reply);
     }
 }
 
@@ -226,11 +355,15 @@ static void take_response(struct plab_link *link, const struct plab_stratum_repl
                           const char *why_no_job) {
     struct plab_request request;
     char shown[200] = "";
-    if (!take_request(link, &reply->id, &request)) {
+    if (!take_request(link, reply, &request)) {
         if (worth_a_line(&link->odd.unknown_id)) {
             plab_log_warn(link->config->log, "%s answered a request that isn't open; ignored (%u)",
                           link->name, link->odd.unknown_id);
         }
+        return;
+    }
+    release_line(link);
+    if (link->phase == PLAB_LINK_ENDED) {
         return;
     }
     if (request.kind == PLAB_REQUEST_LOGIN) {
@@ -238,6 +371,11 @@ static void take_response(struct plab_link *link, const struct plab_stratum_repl
         return;
     }
     plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown);
+    if (why_no_job != NULL) {
+        log_bad_message(link, &link->odd.bad_job, "a job that can't be used", why_no_job);
+    } else if (reply->has_job) {
+        take_job(link, &reply->job);
+    }
     if (request.kind == PLAB_REQUEST_SUBMIT) {
         enum plab_client_verdict refused =
             says_stale(reply->error) ? PLAB_SHARE_STALE : PLAB_SHARE_REJECTED;
@@ -256,14 +394,6 @@ static void take_bad_line(struct plab_link *link, const char *why) {
     if (++link->bad_lines >= BAD_LINES_MAX) {
         plab_link_fail(link, PLAB_E_PROTOCOL, "%d bad lines in a row, the last: %s", BAD_LINES_MAX,
                        why);
-    }
-}
-
-static void log_bad_message(struct plab_link *link, unsigned *count, const char *what,
-                            const char *why) {
-    if (worth_a_line(count)) {
-        plab_log_warn(link->config->log, "%s sent %s, ignored: %s (%u)", link->name, what, why,
-                      *count);
     }
 }
 
@@ -296,6 +426,9 @@ static void take_message(struct plab_link *link, const struct plab_stratum_reply
     case PLAB_EVENT_RECONNECT:
         take_redirect(link, reply, why);
         break;
+    case PLAB_EVENT_TARGET:
+        link->target = why == NULL ? reply->job.target : link->target;
+        break;
     case PLAB_EVENT_NOTICE:
         if (why != NULL) {
             log_bad_message(link, &link->odd.bad_message, "a message of no known kind", why);
@@ -313,7 +446,7 @@ bool plab_link_on_frame(void *cookie, enum plab_frame_event event, const char *l
         take_bad_line(link, err.text);
         return link->phase != PLAB_LINK_ENDED;
     }
-    enum plab_status status = plab_stratum_parse_reply(line, len, &reply, &err);
+    enum plab_status status = dialect_of(link)->parse_reply(line, len, &reply, &err);
     if (status == PLAB_E_PROTOCOL) {
         take_bad_line(link, err.text);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The CryptoNote Stratum dialect as typed messages: bytes to messages and back, no I/O.
+ * Stratum as typed messages: bytes to messages and back, no I/O. The functions here speak the
+ * CryptoNote dialect as XMRig has it; dialect.h has the other clients', voice.h the other pools'.
  *
  * One message is one JSON object on one line. Parsers check every type, length and range and never
  * trust the peer; builders write keys in a fixed order (that of XMRig 6.26 for client messages,
@@ -47,7 +48,19 @@ enum plab_stratum_method {
     PLAB_METHOD_SUBMIT,
     PLAB_METHOD_KEEPALIVED,
     PLAB_METHOD_GETJOB,
-    PLAB_METHOD_UNKNOWN, /* well-formed, but not one of ours */
+    PLAB_METHOD_WORK,      /* getblocktemplate: work, and a login (`login`) if there was none */
+    PLAB_METHOD_SUBSCRIBE, /* mining.subscribe, before the login; nothing in it but the id */
+    PLAB_METHOD_EXTRA,     /* mining.extranonce.subscribe: to be said yes to */
+    PLAB_METHOD_UNKNOWN,   /* well-formed, but not one of ours */
+};
+
+/* The family of messages that a request belongs to; it tells how it wants to be answered. */
+enum plab_tongue {
+    PLAB_TONGUE_CRYPTONOTE, /* login, submit, keepalived, getjob */
+    PLAB_TONGUE_STRATUM1,   /* mining.* */
+    PLAB_TONGUE_TEMPLATE,   /* getblocktemplate, submitblock */
+    PLAB_TONGUE_COINHIVE,   /* auth, submit, in WebSocket messages */
+    PLAB_TONGUE_COUNT
 };
 
 struct plab_stratum_login {
@@ -67,12 +80,15 @@ struct plab_stratum_submit {
     bool has_commitment;               /* rx/2 only; the field holds the raw RandomX hash */
     uint8_t commitment[PLAB_STRATUM_HASH];
     char algo[PLAB_STRATUM_NAME_MAX]; /* "" when absent */
+    bool claims_nothing; /* the tongue has no place for a result: only hashing can tell */
+    bool no_session;     /* nor for a session id: the connection's is meant */
 };
 
 /* What a pool receives. */
 struct plab_stratum_request {
     struct plab_stratum_id id;
     enum plab_stratum_method method;
+    enum plab_tongue tongue;                 /* CRYPTONOTE for an unknown method */
     char method_name[PLAB_STRATUM_NAME_MAX]; /* cut; for messages */
     union {
         struct plab_stratum_login login;
@@ -85,7 +101,8 @@ struct plab_stratum_job {
     char job_id[PLAB_STRATUM_ID_MAX + 1];
     uint8_t blob[PLAB_STRATUM_BLOB_MAX];
     size_t blob_len;
-    uint64_t target;                  /* 64-bit: share when LE64(value[24..31]) < target */
+    uint64_t
+        target; /* 64-bit: share when LE64(value[24..31]) < target; 0: told apart (EVENT_TARGET) */
     char algo[PLAB_STRATUM_NAME_MAX]; /* "" when the pool doesn't say */
     bool has_height;
     uint64_t height;
@@ -102,6 +119,7 @@ struct plab_stratum_job {
 enum plab_stratum_event {
     PLAB_EVENT_JOB,       /* notification "job" */
     PLAB_EVENT_RECONNECT, /* notification "client.reconnect" (host and port in the message) */
+    PLAB_EVENT_TARGET,    /* notification of the target of the jobs to come (job.target) */
     PLAB_EVENT_NOTICE,    /* another notification: ignore */
     PLAB_EVENT_RESPONSE,  /* answer to a request */
 };
@@ -110,6 +128,7 @@ enum plab_stratum_event {
 struct plab_stratum_reply {
     enum plab_stratum_event event;
     struct plab_stratum_id id; /* response */
+    bool in_order;             /* response without an id: it answers the oldest request */
     bool ok;                   /* response: an object as result and no error */
     char
         error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */
