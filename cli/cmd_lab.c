@@ -145,10 +145,11 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
         .usage = "--parent PID -- PROGRAM [ARGUMENT...]",
         .examples = "  powlab lab exec --parent $$ -- /bin/sleep 1000\n",
     };
-    uint64_t parent = 0;
+    uint64_t parent = 0, nice = 0;
     const struct plab_opt opts[] = {
         {0, "parent", PLAB_OPT_U64, &parent, "PID", "process that this one must be a child of", 1,
          INT_MAX, NULL},
+        {0, "nice", PLAB_OPT_U64, &nice, "N", "nice value (default: 0)", 0, 19, NULL},
     };
     struct plab_cli cli;
     const char *none[1];
@@ -166,7 +167,7 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
     if (parent == 0 || own + 1 >= argc) {
         return plab_fail(err, PLAB_E_USAGE, "lab exec needs --parent PID -- PROGRAM");
     }
-    return plab_child_exec((int)parent, argv + own + 1, err);
+    return plab_child_exec((int)parent, (int)nice, argv + own + 1, err);
 }
 
 /* ---- lab ---- */

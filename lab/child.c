@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -47,6 +48,9 @@ static void on_closed(uv_handle_t *handle) {
 static void close_handles(struct plab_child *child) {
     uv_close((uv_handle_t *)&child->process, on_closed);
     uv_close((uv_handle_t *)&child->killer, on_closed);
+    if (child->commanded) {
+        uv_close((uv_handle_t *)&child->input, on_closed);
+    }
 }
 
 static void on_ended(uv_process_t *process, int64_t exit_code, int signal) {
@@ -63,21 +67,41 @@ static void on_grace_over(uv_timer_t *timer) {
     uv_process_kill(&child->process, SIGKILL);
 }
 
-static void guarded(struct plab_argv *out, const char *guard, const struct plab_argv *argv) {
-    if (guard != NULL) {
-        plab_argv_add(out, "%s", guard);
+static void guarded(struct plab_argv *out, const struct plab_child_plan *plan) {
+    if (plan->guard != NULL) {
+        plab_argv_add(out, "%s", plan->guard);
         plab_argv_add(out, "lab");
         plab_argv_add(out, "exec");
         plab_argv_add(out, "--parent=%d", (int)getpid());
+        if (plan->nice != 0) {
+            plab_argv_add(out, "--nice=%d", plan->nice);
+        }
         plab_argv_add(out, "--");
     }
-    for (size_t i = 0; i < argv->count; i++) {
-        plab_argv_add(out, "%s", argv->items[i]);
+    for (size_t i = 0; i < plan->argv->count; i++) {
+        plab_argv_add(out, "%s", plan->argv->items[i]);
     }
-    out->failed |= argv->failed;
+    out->failed |= plan->argv->failed;
 }
 
-static int spawn(struct plab_child *child, uv_loop_t *loop, struct plab_argv *words, int log) {
+/* The laboratory's environment with more behind it; items are borrowed. NULL without memory. */
+static char **environment(const struct plab_argv *more) {
+    size_t own = 0, count = 0;
+    while (environ[own] != NULL) {
+        own++;
+    }
+    char **list = calloc(own + (more != NULL ? more->count : 0) + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < own; i++) {
+        list[count++] = environ[i];
+    }
+    for (size_t i = 0; list != NULL && more != NULL && i < more->count; i++) {
+        list[count++] = more->items[i];
+    }
+    return list;
+}
+
+static int spawn(struct plab_child *child, uv_loop_t *loop, struct plab_argv *words, char **env,
+                 int log) {
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = log},
@@ -86,15 +110,22 @@ static int spawn(struct plab_child *child, uv_loop_t *loop, struct plab_argv *wo
     uv_process_options_t options = {.exit_cb = on_ended,
                                     .file = words->items[0],
                                     .args = words->items,
+                                    .env = env,
                                     .stdio_count = PLAB_ARRAY_LEN(stdio),
                                     .stdio = stdio};
+    if (child->commanded) {
+        uv_pipe_init(loop, &child->input, 0);
+        child->input.data = child;
+        stdio[0].flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
+        stdio[0].data.stream = (uv_stream_t *)&child->input;
+    }
     uv_timer_init(loop, &child->killer);
     child->killer.data = child->process.data = child;
     child->asked = child->killed = false;
     child->exit_code = child->signal = 0;
     child->start_ns = plab_clock_ns();
     child->end_ns = 0;
-    child->open_handles = 2;
+    child->open_handles = child->commanded ? 3 : 2;
     child->running = true;
     int result = uv_spawn(loop, &child->process, &options);
     child->pid = child->process.pid;
@@ -102,30 +133,49 @@ static int spawn(struct plab_child *child, uv_loop_t *loop, struct plab_argv *wo
 }
 
 enum plab_status plab_child_start(struct plab_child *child, uv_loop_t *loop,
-                                  const struct plab_argv *argv, const char *guard,
-                                  const char *log_path, struct plab_error *err) {
+                                  const struct plab_child_plan *plan, struct plab_error *err) {
     struct plab_argv words = {.count = 0};
-    guarded(&words, guard, argv);
-    if (words.failed) {
+    guarded(&words, plan);
+    char **env = words.failed ? NULL : environment(plan->env);
+    if (env == NULL) {
         plab_argv_free(&words);
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory to start a process");
     }
-    int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int log = open(plan->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log < 0) {
         plab_argv_free(&words);
-        return plab_fail(err, PLAB_E_IO, "cannot write %s: %s", log_path, strerror(errno));
+        free(env);
+        return plab_fail(err, PLAB_E_IO, "cannot write %s: %s", plan->log_path, strerror(errno));
     }
-    int result = spawn(child, loop, &words, log);
+    child->commanded = plan->commanded;
+    int result = spawn(child, loop, &words, env, log);
     close(log);
     plab_argv_free(&words);
+    free(env);
     if (result != 0) {
         child->exit_code = 127;
         child->end_ns = child->start_ns;
         close_handles(child);
-        return plab_fail(err, PLAB_E_RESOURCE, "cannot start %s: %s", argv->items[0],
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot start %s: %s", plan->argv->items[0],
                          uv_strerror(result));
     }
     return PLAB_OK;
+}
+
+void plab_child_tell(struct plab_child *child, const char *fmt, ...) {
+    char line[64];
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(line, sizeof line - 1, fmt, args);
+    va_end(args);
+    if (!child->running || !child->commanded || len < 0 || len >= (int)sizeof line - 1) {
+        return;
+    }
+    line[len] = '\n';
+    uv_buf_t buf = uv_buf_init(line, (unsigned)len + 1);
+    /* A few bytes always fit into an empty pipe; a child that doesn't read them isn't to be
+     * commanded anyway. */
+    (void)uv_try_write((uv_stream_t *)&child->input, &buf, 1);
 }
 
 void plab_child_stop(struct plab_child *child, uint64_t grace_ms) {
@@ -141,10 +191,13 @@ void plab_child_stop(struct plab_child *child, uint64_t grace_ms) {
     uv_timer_start(&child->killer, on_grace_over, grace_ms, 0);
 }
 
-enum plab_status plab_child_exec(int parent, char *const *argv, struct plab_error *err) {
+enum plab_status plab_child_exec(int parent, int nice, char *const *argv, struct plab_error *err) {
     /* A group of its own: a Ctrl-C at the terminal reaches the laboratory, which decides who ends
      * when; otherwise the pool would be gone before the last shares were answered. */
     setpgid(0, 0);
+    if (nice > 0 && setpriority(PRIO_PROCESS, 0, nice) != 0) {
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot set the priority: %s", strerror(errno));
+    }
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to report, not a death */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
         return plab_fail(err, PLAB_E_RESOURCE, "cannot tie a process to its parent: %s",
@@ -156,6 +209,6 @@ enum plab_status plab_child_exec(int parent, char *const *argv, struct plab_erro
     /* The laboratory's samplers, its children, may look at this one where only descendants may be
      * traced (Yama); without Yama this fails, and isn't needed. */
     prctl(PR_SET_PTRACER, (unsigned long)parent, 0, 0, 0);
-    execv(argv[0], argv);
+    execvp(argv[0], argv);
     return plab_fail(err, PLAB_E_RESOURCE, "cannot start %s: %s", argv[0], strerror(errno));
 }

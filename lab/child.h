@@ -5,10 +5,10 @@
 
 #include "base/status.h"
 
-/* Becomes the program argv[0] (a path) with the words of `argv`, ended by NULL, after arranging
- * that it is killed when the process `parent`, which must be this one's parent, ends in whatever
- * way. Only returns on failure. */
-PLAB_NODISCARD enum plab_status plab_child_exec(int parent, char *const *argv,
+/* Becomes the program argv[0] (looked up in PATH) with the words of `argv`, ended by NULL, at that
+ * nice value, after arranging that it is killed when the process `parent`, which must be this one's
+ * parent, ends in whatever way. Only returns on failure. */
+PLAB_NODISCARD enum plab_status plab_child_exec(int parent, int nice, char *const *argv,
                                                 struct plab_error *err);
 
 #endif

@@ -27,25 +27,40 @@ typedef void plab_child_exit_fn(struct plab_child *child);
 
 struct plab_child {
     uv_process_t process;
+    uv_pipe_t input; /* its standard input, when it takes commands */
     uv_timer_t killer;
     plab_child_exit_fn *on_exit; /* when it has been reaped; may start the child again */
     void *cookie;                /* the owner's */
     bool running;                /* until just before on_exit */
     bool asked;                  /* plab_child_stop() was called */
     bool killed;                 /* it had to be killed */
+    bool commanded;              /* it takes commands on its standard input */
     int pid;
     int exit_code, signal; /* signal 0: it ended by itself */
     uint64_t start_ns, end_ns;
     unsigned open_handles;
 };
 
-/* Starts `argv` with its standard output and error appended to `log_path` and nothing to read. With
- * `guard` (path of powlab, may be NULL) the program is started through `powlab lab exec`, so that
- * it dies with this process whatever happens. PLAB_E_IO or PLAB_E_RESOURCE name the program and
- * why; when the system couldn't start it, on_exit follows all the same (exit code 127). */
+/* How a program is to be started; all borrowed. */
+struct plab_child_plan {
+    const struct plab_argv *argv;
+    const struct plab_argv *env; /* "NAME=value" beside the laboratory's own; NULL: none */
+    const char *guard;           /* path of powlab; NULL: started without `powlab lab exec` */
+    const char *log_path;        /* standard output and error are appended to it */
+    int nice;                    /* 0 to 19, with a guard */
+    bool commanded;              /* has a standard input, for plab_child_tell(); else nothing to
+                                    read */
+};
+
+/* Starts it. With a guard it dies with this process whatever happens. PLAB_E_IO or PLAB_E_RESOURCE
+ * name the program and why; when the system couldn't start it, on_exit follows all the same (exit
+ * code 127). */
 PLAB_NODISCARD enum plab_status plab_child_start(struct plab_child *child, uv_loop_t *loop,
-                                                 const struct plab_argv *argv, const char *guard,
-                                                 const char *log_path, struct plab_error *err);
+                                                 const struct plab_child_plan *plan,
+                                                 struct plab_error *err);
+
+/* Writes a line to a running child that takes commands. What it doesn't read is lost with it. */
+void plab_child_tell(struct plab_child *child, const char *fmt, ...) PLAB_PRINTF(2, 3);
 
 /* Asks a running child to end (SIGTERM) and kills it after `grace_ms`. Again: shortens the grace.
  */

@@ -33,6 +33,12 @@ const char *plab_run_end_name(enum plab_run_end end) {
     return end_names[end];
 }
 
+const char *plab_run_role_name(enum plab_run_role role) {
+    static const char *const names[] = {
+        [PLAB_RUN_POOL] = "pool", [PLAB_RUN_CONTROL] = "control", [PLAB_RUN_WORKER] = "worker"};
+    return names[role];
+}
+
 void plab_run_record_free(struct plab_run_record *record) {
     free(record->processes);
     record->processes = NULL;
@@ -76,7 +82,7 @@ void plab_run_tell_absent(struct plab_run *run, const char *family, const char *
                        json_pack("{s:s, s:s}", "recorder", family, "reason", reason));
 }
 
-bool plab_run_any_worker(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot)) {
+bool plab_run_any(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot)) {
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
         if (is(&run->slots[i])) {
             return true;
@@ -93,6 +99,7 @@ static bool is_running(const struct plab_run_slot *slot) {
 
 static void close_timers(struct plab_run *run) {
     uv_close((uv_handle_t *)&run->phase_timer, NULL);
+    uv_close((uv_handle_t *)&run->step_timer, NULL);
     uv_close((uv_handle_t *)&run->tick_timer, NULL);
     uv_close((uv_handle_t *)&run->limit_timer, NULL);
     uv_close((uv_handle_t *)&run->port_timer, NULL);
@@ -106,10 +113,10 @@ static bool in_a_hurry(const struct plab_run *run) {
     return end == PLAB_RUN_INTERRUPTED || end == PLAB_RUN_TERMINATED;
 }
 
-/* First the workers, so that their last shares are answered, then the pool, then the loop ends. */
+/* First all others, so that their last shares are answered, then the pool, then the loop ends. */
 void plab_run_go_on_stopping(struct plab_run *run) {
     struct plab_run_slot *pool = &run->slots[PLAB_RUN_POOL_SLOT];
-    if (plab_run_any_worker(run, is_running)) {
+    if (plab_run_any(run, is_running)) {
         return;
     }
     if (pool->child.running) {
@@ -127,6 +134,7 @@ void plab_run_stop(struct plab_run *run, enum plab_run_end end) {
     run->record->end = end;
     plab_run_end_phase(run);
     uv_timer_stop(&run->phase_timer);
+    uv_timer_stop(&run->step_timer);
     uv_timer_stop(&run->tick_timer);
     uv_timer_stop(&run->port_timer);
     plab_run_observe_stop(run);
@@ -226,8 +234,8 @@ static void tell_run_start(struct plab_run *run) {
 
 static void init_handles(struct plab_run *run) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    uv_timer_t *timers[] = {&run->phase_timer, &run->tick_timer, &run->limit_timer,
-                            &run->port_timer};
+    uv_timer_t *timers[] = {&run->phase_timer, &run->step_timer, &run->tick_timer,
+                            &run->limit_timer, &run->port_timer};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(timers); i++) {
         uv_timer_init(&run->loop, timers[i]);
         timers[i]->data = run;
@@ -279,7 +287,7 @@ static enum plab_status check_workers(const struct plab_run_record *record,
     enum plab_status worst = PLAB_OK;
     for (size_t i = 0; i < record->process_count && worst != PLAB_E_MISMATCH; i++) {
         const struct plab_run_process *process = &record->processes[i];
-        if (!process->worker || process->asked) {
+        if (process->role != PLAB_RUN_WORKER || process->asked) {
             continue;
         }
         enum plab_status status = plab_run_status_of_exit(process->exit_code, process->signal);
@@ -386,6 +394,7 @@ enum plab_status plab_run_scenario(const struct plab_run_config *config,
     run->scenario = config->scenario;
     run->record = record;
     run->phase = PLAB_RUN_NO_PHASE;
+    signal(SIGPIPE, SIG_IGN); /* a child that doesn't read commands any more */
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to report, not a death */
     plab_run_plan_slots(run);
     enum plab_status status = open_files(run, err);

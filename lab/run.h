@@ -72,10 +72,15 @@ struct plab_run_phase {
     struct plab_run_counts counts;
 };
 
+enum plab_run_role { PLAB_RUN_POOL, PLAB_RUN_CONTROL, PLAB_RUN_WORKER };
+
+/* Word for reports: "pool", "control", "worker". */
+const char *plab_run_role_name(enum plab_run_role role);
+
 /* One start of one process. */
 struct plab_run_process {
-    char name[PLAB_RUN_NAME_LEN]; /* "pool", "w", "w-0" */
-    bool worker;
+    char name[PLAB_RUN_NAME_LEN]; /* "pool", "worker-w", "worker-w-0", "control-c" */
+    enum plab_run_role role;
     unsigned instance; /* counts the starts of this name from 0 */
     int pid;
     uint64_t start_ns, end_ns;

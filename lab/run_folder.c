@@ -148,7 +148,7 @@ void plab_run_folder_results(struct plab_run_record *record) {
     char path[PATH_MAX];
     for (size_t i = 0; i < record->process_count; i++) {
         struct plab_run_process *process = &record->processes[i];
-        if (!process->worker) {
+        if (process->role != PLAB_RUN_WORKER) {
             continue;
         }
         json_t *result = json_load_file(

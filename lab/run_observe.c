@@ -35,9 +35,11 @@ static enum plab_status sample(struct plab_run_slot *slot, uint64_t now_ns,
     plab_argv_add(&argv, "%d", slot->child.pid);
     slot->sampled_ns = now_ns;
     run->sampler.on_exit = on_sampled;
-    enum plab_status status =
-        plab_child_start(&run->sampler, &run->loop, &argv, run->config->guard,
-                         plab_run_path(run->record, path, "raw/observed.jsonl"), err);
+    const struct plab_child_plan plan = {
+        .argv = &argv,
+        .guard = run->config->guard,
+        .log_path = plab_run_path(run->record, path, "raw/observed.jsonl")};
+    enum plab_status status = plab_child_start(&run->sampler, &run->loop, &plan, err);
     plab_argv_free(&argv);
     return status;
 }

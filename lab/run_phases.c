@@ -76,6 +76,7 @@ void plab_run_end_phase(struct plab_run *run) {
     if (run->phase == PLAB_RUN_NO_PHASE) {
         return;
     }
+    uv_timer_stop(&run->step_timer);
     plab_run_tick(run);
     const char *name = run->scenario->phases[run->phase].name;
     struct plab_run_phase *phase = &run->record->phases[run->phase];
@@ -101,7 +102,7 @@ static void tell_phase(struct plab_run *run) {
     }
     plab_log_info(run->config->log, "phase %zu/%zu %s, %.0f s: %s", run->phase + 1,
                   run->scenario->phase_count, phase->name, (double)phase->duration_ms / 1000,
-                  used > 0 ? words : "no worker");
+                  used > 0 ? words : "nobody");
     plab_run_add_event(run, run->record->phases[run->phase].start_ns, "phase_start",
                        json_pack("{s:s, s:i, s:i, s:f, s:o}", "phase", phase->name, "index",
                                  (int)run->phase, "load_percent", (int)phase->load_percent,
@@ -109,8 +110,39 @@ static void tell_phase(struct plab_run *run) {
                                  workers));
 }
 
-static bool is_wanted(const struct plab_run_slot *slot) {
-    return slot->wanted_duty > 0;
+static bool is_wanted_worker(const struct plab_run_slot *slot) {
+    return slot->role == PLAB_RUN_WORKER && slot->wanted_duty > 0;
+}
+
+static void on_step(uv_timer_t *timer);
+
+/* Wants what the step says, of everybody. */
+static void want_step(struct plab_run *run) {
+    const struct plab_scenario_phase *phase = &run->scenario->phases[run->phase];
+    for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
+        plab_run_plan_want(&run->slots[i], phase, run->steps[run->step].percent);
+    }
+}
+
+static void apply_step(struct plab_run *run) {
+    for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count && !run->stopping; i++) {
+        plab_run_reconcile(&run->slots[i], PLAB_RUN_GRACE_MS);
+    }
+    if (!run->stopping && run->step + 1 < run->step_count) {
+        uint64_t gone_ms = (plab_clock_ns() - run->record->phases[run->phase].start_ns) / 1000000;
+        uint64_t due_ms = run->steps[run->step + 1].at_ms;
+        uv_timer_start(&run->step_timer, on_step, due_ms > gone_ms ? due_ms - gone_ms : 0, 0);
+    }
+}
+
+static void on_step(uv_timer_t *timer) {
+    struct plab_run *run = timer->data;
+    run->step++;
+    want_step(run);
+    plab_run_add_event(run, plab_clock_ns(), "load",
+                       json_pack("{s:s, s:i}", "phase", run->scenario->phases[run->phase].name,
+                                 "load_percent", (int)run->steps[run->step].percent));
+    apply_step(run);
 }
 
 /* Phases end at fixed times after the first one's start, however long it takes to change. */
@@ -122,16 +154,14 @@ void plab_run_begin_phase(struct plab_run *run, size_t index) {
     for (size_t i = 0; i <= index; i++) {
         end_ns += run->scenario->phases[i].duration_ms * 1000000;
     }
-    for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
-        run->slots[i].wanted_duty = plab_run_plan_duty(&run->slots[i], phase);
-    }
-    if (!plab_run_any_worker(run, is_wanted)) {
+    run->step = 0;
+    run->step_count = plab_load_plan(phase, run->scenario->seed, index, run->steps);
+    want_step(run);
+    if (!plab_run_any(run, is_wanted_worker)) {
         run->record->phases[index].hashes = 0; /* known without anybody telling */
     }
     tell_phase(run);
-    for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count && !run->stopping; i++) {
-        plab_run_reconcile(&run->slots[i], PLAB_RUN_GRACE_MS);
-    }
+    apply_step(run);
     if (!run->stopping) {
         uint64_t due_ns = end_ns > now_ns ? end_ns - now_ns : 0;
         uv_timer_start(&run->phase_timer, on_phase_over, (due_ns + 999999) / 1000000, 0);

@@ -10,31 +10,49 @@
 /* A child bounds itself a little later than the laboratory would: only if that is gone. */
 #define OWN_LIMIT_MARGIN_MS 10000
 
-static void init_slot(struct plab_run *run, const struct plab_scenario_worker *group,
-                      size_t group_index, size_t member) {
+static struct plab_run_slot *add_slot(struct plab_run *run, enum plab_run_role role, size_t index) {
     struct plab_run_slot *slot = &run->slots[run->slot_count++];
     slot->run = run;
-    slot->group = group;
-    slot->group_index = group_index;
-    slot->group_member = member;
-    if (group == NULL) {
-        snprintf(slot->name, sizeof slot->name, "pool");
-    } else if (group->count == 1) {
-        snprintf(slot->name, sizeof slot->name, "worker-%s", group->name);
-    } else {
-        snprintf(slot->name, sizeof slot->name, "worker-%s-%u", group->name, (unsigned)member);
+    slot->role = role;
+    slot->index = index;
+    return slot;
+}
+
+static void add_group(struct plab_run *run, size_t index) {
+    const struct plab_scenario_worker *group = &run->scenario->workers[index];
+    for (size_t member = 0; member < group->count; member++) {
+        struct plab_run_slot *slot = add_slot(run, PLAB_RUN_WORKER, index);
+        slot->group = group;
+        slot->group_member = member;
+        if (group->count == 1) {
+            snprintf(slot->name, sizeof slot->name, "worker-%s", group->name);
+        } else {
+            snprintf(slot->name, sizeof slot->name, "worker-%s-%u", group->name, (unsigned)member);
+        }
     }
 }
 
 void plab_run_plan_slots(struct plab_run *run) {
     run->slot_count = 0;
-    init_slot(run, NULL, 0, 0);
-    for (size_t i = 0; i < run->scenario->worker_count; i++) {
-        const struct plab_scenario_worker *group = &run->scenario->workers[i];
-        for (size_t k = 0; k < group->count; k++) {
-            init_slot(run, group, i, k);
-        }
+    snprintf(add_slot(run, PLAB_RUN_POOL, 0)->name, PLAB_RUN_NAME_LEN, "pool");
+    for (size_t i = 0; i < run->scenario->control_count; i++) {
+        struct plab_run_slot *slot = add_slot(run, PLAB_RUN_CONTROL, i);
+        slot->control = &run->scenario->controls[i];
+        snprintf(slot->name, sizeof slot->name, "control-%s", slot->control->name);
     }
+    run->first_worker = run->slot_count;
+    for (size_t i = 0; i < run->scenario->worker_count; i++) {
+        add_group(run, i);
+    }
+}
+
+/* A file that a scenario names stands in its folder, unless its path is absolute. */
+static const char *beside_scenario(const struct plab_run_config *config, const char *name,
+                                   char out[PATH_MAX]) {
+    const char *slash = config->scenario_path != NULL ? strrchr(config->scenario_path, '/') : NULL;
+    int folder = name[0] != '/' && slash != NULL ? (int)(slash - config->scenario_path) + 1 : 0;
+    snprintf(out, PATH_MAX, "%.*s%s", folder, folder > 0 ? config->scenario_path : "", name);
+    return out;
 }
 
 static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_argv *argv) {
@@ -42,7 +60,21 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
     char path[PATH_MAX];
     plab_argv_add(argv, "pool");
     plab_argv_add(argv, "--algo=%s", pool->algo);
-    plab_argv_add(argv, "--listen=%s", pool->listen);
+    plab_argv_add(argv, "--listen=%s%s", pool->tls ? "tls://" : "", pool->listen);
+    if (pool->tls) {
+        plab_argv_add(argv, "--tls-dir=%s", plab_run_path(run->record, path, "raw/tls"));
+        plab_argv_add(argv, "--tls-keylog=%s",
+                      plab_run_path(run->record, path, "raw/tls-keys.log"));
+    }
+    if (pool->personality[0] != '\0') {
+        plab_argv_add(argv, "--personality=%s", pool->personality);
+    }
+    if (pool->faults[0] != '\0') {
+        plab_argv_add(argv, "--faults=%s", beside_scenario(run->config, pool->faults, path));
+    }
+    if (pool->nicehash) {
+        plab_argv_add(argv, "--nicehash");
+    }
     if (pool->vardiff_target_ms != 0) {
         plab_argv_add(argv, "--start-difficulty=%" PRIu64, pool->difficulty);
         plab_argv_add(argv, "--vardiff-target=%" PRIu64 "ms", pool->vardiff_target_ms);
@@ -65,15 +97,25 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     const struct plab_run_record *record = slot->run->record;
     char path[PATH_MAX];
     plab_argv_add(argv, "mine");
-    plab_argv_add(argv, "--url=%s", record->pool_address);
+    plab_argv_add(argv, "--url=%s%s%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
+                  record->pool_address);
+    if (slot->run->scenario->pool.tls) {
+        plab_argv_add(argv, "--tls");
+    }
     plab_argv_add(argv, "--algo=%s", group->algo);
     if (group->count == 1) {
         plab_argv_add(argv, "--user=lab-%s-%s", record->id, group->user);
     } else {
         plab_argv_add(argv, "--user=lab-%s-%s-%zu", record->id, group->user, slot->group_member);
     }
-    if (group->threads != 0) {
-        plab_argv_add(argv, "--threads=%u", group->threads);
+    if (slot->wanted_threads != 0) {
+        plab_argv_add(argv, "--threads=%u", slot->wanted_threads);
+    }
+    if (group->dialect[0] != '\0') {
+        plab_argv_add(argv, "--dialect=%s", group->dialect);
+    }
+    if (group->agent[0] != '\0') {
+        plab_argv_add(argv, "--user-agent=%s", group->agent);
     }
     if (strcmp(group->randomx_mode, "auto") != 0) {
         plab_argv_add(argv, "--randomx-mode=%s", group->randomx_mode);
@@ -84,34 +126,77 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     if (group->cpus[0] != '\0') {
         plab_argv_add(argv, "--cpus=%s", group->cpus);
     }
+    plab_argv_add(argv, "--control");
     plab_argv_add(argv, "--duty=%u", slot->wanted_duty);
     plab_argv_add(argv, "--duration=%" PRIu64 "ms", left_ms + OWN_LIMIT_MARGIN_MS);
     plab_argv_add(argv, "--stats=%s",
                   plab_run_path(record, path, "raw/%s.%u.jsonl", slot->name, slot->instances));
     plab_argv_add(argv, "--json=%s",
                   plab_run_path(record, path, "raw/%s.%u.json", slot->name, slot->instances));
+    for (size_t i = 0; i < group->arg_count; i++) {
+        plab_argv_add(argv, "%s", group->args[i].text);
+    }
+}
+
+static void control_argv(const struct plab_scenario_control *control, struct plab_argv *argv) {
+    for (size_t i = 0; i < control->word_count; i++) {
+        plab_argv_add(argv, "%s", control->words[i].text);
+    }
+}
+
+void plab_run_plan_env(const struct plab_run_slot *slot, struct plab_argv *env) {
+    for (size_t i = 0; slot->group != NULL && i < slot->group->env_count; i++) {
+        plab_argv_add(env, "%s", slot->group->env[i].text);
+    }
 }
 
 void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms,
                         struct plab_argv *argv) {
+    if (slot->role == PLAB_RUN_CONTROL) {
+        control_argv(slot->control, argv);
+        return;
+    }
     plab_argv_add(argv, "%s", slot->run->config->program);
-    if (slot->group == NULL) {
+    if (slot->role == PLAB_RUN_POOL) {
         pool_argv(slot->run, left_ms, argv);
     } else {
         worker_argv(slot, left_ms, argv);
     }
 }
 
-unsigned plab_run_plan_duty(const struct plab_run_slot *slot,
-                            const struct plab_scenario_phase *phase) {
-    if (slot->group == NULL) {
-        return 100;
+static unsigned part(unsigned whole, unsigned percent) {
+    unsigned value = (whole * percent + 50) / 100;
+    return value > 0 ? value : 1;
+}
+
+static void want_of_worker(struct plab_run_slot *slot, unsigned load_percent) {
+    const struct plab_scenario_worker *group = slot->group;
+    slot->wanted_rest = load_percent == 0;
+    slot->wanted_threads = group->threads;
+    if (load_percent > 0 && group->load_by_threads) {
+        slot->wanted_threads = part(group->threads, load_percent);
+        slot->wanted_duty = group->duty_percent;
+    } else if (load_percent > 0) {
+        slot->wanted_duty = part(group->duty_percent, load_percent);
+    } else if (slot->wanted_duty == 0) {
+        slot->wanted_duty = group->duty_percent; /* it rests, but it is there */
     }
-    if ((phase->workers >> slot->group_index & 1) == 0 || phase->load_percent == 0) {
-        return 0;
+}
+
+void plab_run_plan_want(struct plab_run_slot *slot, const struct plab_scenario_phase *phase,
+                        unsigned load_percent) {
+    bool takes_part = slot->role == PLAB_RUN_CONTROL ? phase->controls >> slot->index & 1
+                      : slot->role == PLAB_RUN_WORKER
+                          ? (phase->workers >> slot->index & 1) &&
+                                phase->load_percent + phase->ramp_to_percent > 0
+                          : true;
+    if (!takes_part) {
+        slot->wanted_duty = 0;
+    } else if (slot->role == PLAB_RUN_WORKER) {
+        want_of_worker(slot, load_percent);
+    } else {
+        slot->wanted_duty = 100;
     }
-    unsigned percent = (slot->group->duty_percent * phase->load_percent + 50) / 100;
-    return percent > 0 ? percent : 1;
 }
 
 /* ---- the plan in words ---- */
@@ -127,19 +212,19 @@ static void print_argv(const struct plab_run_slot *slot, uint64_t left_ms) {
     plab_argv_free(&argv);
 }
 
-static void print_phases(const struct plab_run *run) {
+static void print_phases(struct plab_run *run) {
     for (size_t i = 0; i < run->scenario->phase_count; i++) {
         const struct plab_scenario_phase *phase = &run->scenario->phases[i];
         printf("  %-16s %7.1f s ", phase->name, (double)phase->duration_ms / 1000);
         size_t running = 0;
         for (size_t k = PLAB_RUN_POOL_SLOT + 1; k < run->slot_count; k++) {
-            unsigned duty = plab_run_plan_duty(&run->slots[k], phase);
-            if (duty > 0) {
-                printf(" %s %u %%", run->slots[k].name, duty);
+            plab_run_plan_want(&run->slots[k], phase, phase->load_percent);
+            if (run->slots[k].wanted_duty > 0) {
+                printf(" %s %u %%", run->slots[k].name, run->slots[k].wanted_duty);
                 running++;
             }
         }
-        printf("%s\n", running == 0 ? " no worker" : "");
+        printf("%s\n", running == 0 ? " nobody" : "");
     }
 }
 
@@ -163,6 +248,7 @@ void plab_run_print_plan(const struct plab_run_config *config) {
         run->slots[i].wanted_duty = 100;
         if (run->slots[i].group != NULL) {
             run->slots[i].wanted_duty = run->slots[i].group->duty_percent;
+            run->slots[i].wanted_threads = run->slots[i].group->threads;
         }
         print_argv(&run->slots[i], config->scenario->max_ms);
     }

@@ -7,6 +7,7 @@
 
 #include "lab/child_priv.h"
 #include "lab/follow.h"
+#include "lab/load.h"
 #include "lab/procstat.h"
 #include "lab/procwatch.h"
 #include "lab/recorders.h"
@@ -15,18 +16,22 @@
 #include "lab/truth.h"
 
 #define PLAB_RUN_POOL_SLOT 0
-#define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_PROCESSES_MAX)
+#define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_CONTROLS_MAX + PLAB_SCENARIO_PROCESSES_MAX)
 #define PLAB_RUN_NO_PHASE SIZE_MAX
 
-/* A place for one process: the pool's or one worker's, started several times in a run perhaps. */
+/* A place for one process, started several times in a run perhaps. */
 struct plab_run_slot {
     struct plab_run *run;
     char name[PLAB_RUN_NAME_LEN];
-    const struct plab_scenario_worker *group; /* NULL: the pool */
-    size_t group_index, group_member;
+    enum plab_run_role role;
+    const struct plab_scenario_worker *group;    /* of a worker, else NULL */
+    const struct plab_scenario_control *control; /* of a control, else NULL */
+    size_t index, group_member;                  /* of group or control in the scenario */
     struct plab_child child;
-    unsigned wanted_duty, running_duty; /* percent; 0: shall not run */
-    bool broken;                        /* ended by itself: not started again */
+    unsigned wanted_duty, running_duty;       /* percent; 0: shall not run */
+    unsigned wanted_threads, running_threads; /* of a worker; 0: as it likes */
+    bool wanted_rest, running_rest;           /* keeps its connection, hashes nothing */
+    bool broken;                              /* ended by itself: not started again */
     unsigned instances;
     size_t process; /* of the latest instance, in the record */
 
@@ -57,13 +62,15 @@ struct plab_run {
     bool stopping;
 
     uv_loop_t loop;
-    uv_timer_t phase_timer, tick_timer, limit_timer, port_timer;
+    uv_timer_t phase_timer, step_timer, tick_timer, limit_timer, port_timer;
     uv_signal_t signals[3];
 
-    size_t slot_count;
+    size_t slot_count, first_worker; /* the pool, controls, workers */
     struct plab_run_slot slots[PLAB_RUN_SLOTS_MAX];
     size_t phase; /* current, or PLAB_RUN_NO_PHASE */
     uint64_t phases_start_ns;
+    size_t step, step_count; /* of the phase's load */
+    struct plab_load_step steps[PLAB_LOAD_STEPS_MAX];
 
     struct plab_truth *truth;
     struct plab_timeline *timeline;
@@ -107,7 +114,7 @@ void plab_run_stop(struct plab_run *run, enum plab_run_end end);
 void plab_run_go_on_stopping(struct plab_run *run);
 
 /* True when one of the processes beside the pool `is` so. */
-bool plab_run_any_worker(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot));
+bool plab_run_any(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot));
 
 /* ---- run_process.c ---- */
 
@@ -137,9 +144,12 @@ void plab_run_plan_slots(struct plab_run *run);
  */
 void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms, struct plab_argv *argv);
 
-/* Wanted duty of a slot in a phase, percent. */
-unsigned plab_run_plan_duty(const struct plab_run_slot *slot,
-                            const struct plab_scenario_phase *phase);
+/* Adds the variables of its environment beside the laboratory's own. */
+void plab_run_plan_env(const struct plab_run_slot *slot, struct plab_argv *env);
+
+/* Sets what is wanted of a slot in a phase at that load. */
+void plab_run_plan_want(struct plab_run_slot *slot, const struct plab_scenario_phase *phase,
+                        unsigned load_percent);
 
 /* ---- run_folder.c: its files ---- */
 

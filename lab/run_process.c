@@ -25,7 +25,7 @@ static bool add_process(struct plab_run *run, struct plab_run_slot *slot) {
     struct plab_run_process *process = &record->processes[slot->process];
     memset(process, 0, sizeof *process);
     memcpy(process->name, slot->name, sizeof process->name);
-    process->worker = slot->group != NULL;
+    process->role = slot->role;
     process->instance = slot->instances;
     process->start_ns = plab_clock_ns();
     return true;
@@ -37,9 +37,12 @@ static void tell_start(const struct plab_run_slot *slot, const struct plab_argv 
         json_array_append_new(words, json_string(argv->items[i]));
     }
     json_t *fields = json_pack("{s:s, s:s, s:i, s:i, s:o}", "process", slot->name, "role",
-                               slot->group != NULL ? "worker" : "pool", "instance",
-                               (int)slot->instances, "pid", slot->child.pid, "argv", words);
-    if (fields != NULL && slot->group != NULL) {
+                               plab_run_role_name(slot->role), "instance", (int)slot->instances,
+                               "pid", slot->child.pid, "argv", words);
+    if (fields != NULL && slot->role != PLAB_RUN_POOL) {
+        json_object_set_new(fields, "mining", json_boolean(slot->role == PLAB_RUN_WORKER));
+    }
+    if (fields != NULL && slot->role == PLAB_RUN_WORKER) {
         json_object_set_new(fields, "duty_percent", json_integer(slot->wanted_duty));
         json_object_set_new(fields, "label", json_string(slot->run->scenario->label));
     }
@@ -56,21 +59,30 @@ static uint64_t left_ms(const struct plab_run *run) {
 void plab_run_start_slot(struct plab_run_slot *slot) {
     struct plab_run *run = slot->run;
     struct plab_error why = {.text = "not enough memory to start a process"};
-    struct plab_argv argv = {.count = 0};
+    struct plab_argv argv = {.count = 0}, env = {.count = 0};
     char log[PATH_MAX], stats[PATH_MAX];
     if (!add_process(run, slot)) {
         plab_run_give_up(run, PLAB_E_NOMEM, &why);
         return;
     }
     plab_run_plan_argv(slot, left_ms(run), &argv);
+    plab_run_plan_env(slot, &env);
     plab_follow_init(&slot->follow, plab_run_path(run->record, stats, "raw/%s.%u.jsonl", slot->name,
                                                   slot->instances));
     slot->child.on_exit = on_child_exit;
     slot->child.cookie = slot;
     slot->running_duty = slot->wanted_duty;
-    enum plab_status status =
-        plab_child_start(&slot->child, &run->loop, &argv, run->config->guard,
-                         plab_run_path(run->record, log, "logs/%s.log", slot->name), &why);
+    slot->running_threads = slot->wanted_threads;
+    slot->running_rest = false;
+    const struct plab_child_plan plan = {
+        .argv = &argv,
+        .env = &env,
+        .guard = run->config->guard,
+        .log_path = plab_run_path(run->record, log, "logs/%s.log", slot->name),
+        .nice = slot->group != NULL ? slot->group->nice : 0,
+        .commanded = slot->role == PLAB_RUN_WORKER,
+    };
+    enum plab_status status = plab_child_start(&slot->child, &run->loop, &plan, &why);
     struct plab_run_process *process = &run->record->processes[slot->process];
     process->pid = slot->child.pid;
     process->start_ns = slot->last.t_ns = slot->child.start_ns;
@@ -82,18 +94,32 @@ void plab_run_start_slot(struct plab_run_slot *slot) {
         plab_run_give_up(run, status, &why);
     }
     plab_argv_free(&argv);
+    plab_argv_free(&env);
     slot->instances++;
 }
 
-/* Makes a worker be what the phase wants. A new duty is a new process: `mine` takes it at its
- * start. */
+/* A share of the time is told to a running worker; another number of threads is a new process. */
+static void shape(struct plab_run_slot *slot, uint64_t grace_ms) {
+    if (slot->wanted_duty == 0 || slot->wanted_threads != slot->running_threads) {
+        plab_child_stop(&slot->child, grace_ms);
+        return;
+    }
+    if (slot->wanted_duty != slot->running_duty) {
+        plab_child_tell(&slot->child, "duty %u", slot->wanted_duty);
+        slot->running_duty = slot->wanted_duty;
+    }
+    if (slot->wanted_rest != slot->running_rest) {
+        plab_child_tell(&slot->child, "%s", slot->wanted_rest ? "pause" : "resume");
+        slot->running_rest = slot->wanted_rest;
+    }
+}
+
 void plab_run_reconcile(struct plab_run_slot *slot, uint64_t grace_ms) {
-    if (slot->child.running) {
-        if (slot->wanted_duty != slot->running_duty) {
-            plab_child_stop(&slot->child, grace_ms);
-        }
-    } else if (slot->wanted_duty > 0 && !slot->broken && !slot->run->stopping) {
+    if (!slot->child.running && slot->wanted_duty > 0 && !slot->broken && !slot->run->stopping) {
         plab_run_start_slot(slot);
+    }
+    if (slot->child.running) {
+        shape(slot, grace_ms);
     }
 }
 
@@ -139,8 +165,8 @@ enum plab_status plab_run_status_of_exit(int exit_code, int signal) {
     return PLAB_E_FAILED;
 }
 
-static bool is_whole(const struct plab_run_slot *slot) {
-    return !slot->broken;
+static bool is_whole_worker(const struct plab_run_slot *slot) {
+    return slot->role == PLAB_RUN_WORKER && !slot->broken;
 }
 
 static void pool_is_gone(struct plab_run_slot *slot) {
@@ -171,8 +197,23 @@ static void worker_is_gone(struct plab_run_slot *slot) {
                    tail[0] != '\0' ? tail : "it said nothing");
     slot->broken = true;
     run->record->unexpected_exits++;
-    if (!plab_run_any_worker(run, is_whole)) {
+    if (!plab_run_any(run, is_whole_worker)) {
         plab_run_stop(run, PLAB_RUN_WORKERS_LOST);
+    }
+}
+
+/* A control that is at its end begins again, if that is wanted; one that can't do its work is left
+ * out, and that is told. */
+static void control_is_gone(struct plab_run_slot *slot) {
+    char how[40], reason[160], tail[80];
+    bool failed = slot->child.signal != 0 || slot->child.exit_code != 0;
+    slot->broken = failed || !slot->control->repeat;
+    if (failed) {
+        describe_exit(&slot->child, how);
+        plab_run_folder_log_tail(slot->run->record, slot->name, tail, sizeof tail);
+        snprintf(reason, sizeof reason, "it ended with %s: %s", how, tail);
+        plab_log_warn(slot->run->config->log, "%s: %s", slot->name, reason);
+        plab_run_tell_absent(slot->run, slot->name, reason);
     }
 }
 
@@ -181,11 +222,11 @@ static void on_child_exit(struct plab_child *child) {
     struct plab_run *run = slot->run;
     record_exit(slot);
     if (!child->asked && !slot->broken) {
-        if (slot->group == NULL) {
-            pool_is_gone(slot);
-        } else {
-            worker_is_gone(slot);
-        }
+        static void (*const is_gone[])(struct plab_run_slot *) = {
+            [PLAB_RUN_POOL] = pool_is_gone,
+            [PLAB_RUN_CONTROL] = control_is_gone,
+            [PLAB_RUN_WORKER] = worker_is_gone};
+        is_gone[slot->role](slot);
     }
     if (run->stopping) {
         plab_run_go_on_stopping(run);

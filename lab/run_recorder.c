@@ -21,7 +21,7 @@ enum plab_status plab_run_recorder_open(struct plab_run *run, struct plab_error 
         plab_procstat_process(run->config->proc_root, (int)getpid(), &run->self, NULL) == PLAB_OK;
     enum plab_status status =
         plab_timeline_open(&run->timeline, plab_run_path(run->record, path, "timeline.csv"), names,
-                           run->slot_count, PLAB_RUN_POOL_SLOT + 1, err);
+                           run->slot_count, run->first_worker, err);
     if (status != PLAB_OK) {
         return status;
     }
@@ -159,7 +159,7 @@ static void sample_workers(struct plab_run *run, uint64_t now_ns,
     struct plab_worker_sample sum = {.t_ns = 0};
     row->rate_hps = row->workers_running = 0;
     *cpu_percent = 0;
-    for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
+    for (size_t i = run->first_worker; i < run->slot_count; i++) {
         struct plab_run_slot *slot = &run->slots[i];
         plab_run_recorder_follow(slot);
         sum.hashes += slot->ended.hashes + slot->last.hashes;

@@ -194,6 +194,26 @@ static enum plab_status get_listen(const struct plab_yaml_source *reader, const 
         }                                  \
     } while (0)
 
+/* Words that become parts of a command line: one line each. */
+static enum plab_status get_words(const struct plab_yaml_source *reader, const char *key,
+                                  char *const *raw, unsigned count, struct plab_scenario_word *out,
+                                  size_t *out_count) {
+    for (unsigned i = 0; i < count; i++) {
+        char item[KEY_MAX + 8];
+        snprintf(item, sizeof item, "%s[%u]", key, i);
+        RETURN_IF_BAD(get_text(reader, item, raw[i], out[i].text));
+    }
+    *out_count = count;
+    return PLAB_OK;
+}
+
+/* A name that may be left out: "". */
+static enum plab_status get_optional_name(const struct plab_yaml_source *reader, const char *key,
+                                          const char *raw, char out[PLAB_SCENARIO_NAME_MAX + 1]) {
+    out[0] = '\0';
+    return raw != NULL ? get_name(reader, key, raw, out) : PLAB_OK;
+}
+
 static enum plab_status take_pool(const struct plab_yaml_source *r, const struct plab_raw_pool *raw,
                                   struct plab_scenario_pool *out) {
     RETURN_IF_BAD(get_algo(r, "pool.algo", raw->algo, "rx/0", &out->algo));
@@ -206,7 +226,60 @@ static enum plab_status take_pool(const struct plab_yaml_source *r, const struct
                              &out->epoch_blocks));
     RETURN_IF_BAD(
         get_duration(r, "pool.job_interval", raw->job_interval, 30000, 100, &out->job_interval_ms));
+    RETURN_IF_BAD(get_optional_name(r, "pool.personality", raw->personality, out->personality));
+    RETURN_IF_BAD(get_text(r, "pool.faults", raw->faults, out->faults));
+    out->tls = raw->tls != NULL && *raw->tls;
+    out->nicehash = raw->nicehash != NULL && *raw->nicehash;
     return get_listen(r, raw->listen, out->listen);
+}
+
+/* What others see of a worker. */
+static enum plab_status take_looks(const struct plab_yaml_source *r,
+                                   const struct plab_raw_worker *raw, size_t index,
+                                   struct plab_scenario_worker *worker) {
+    static const char *const schemes[] = {"stratum+tcp", "stratum+ssl", "stratum+tls",
+                                          "stratum2+tcp"};
+    char key[KEY_MAX];
+    bool known = raw->scheme == NULL;
+#define KEY(field) key_of(key, "workers", index, field)
+    RETURN_IF_BAD(get_optional_name(r, KEY("dialect"), raw->dialect, worker->dialect));
+    RETURN_IF_BAD(get_text(r, KEY("agent"), raw->agent, worker->agent));
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(schemes) && !known; i++) {
+        known = strcmp(raw->scheme, schemes[i]) == 0;
+    }
+    if (!known) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, KEY("scheme"),
+                             "\"%s\" is none of stratum+tcp, stratum+ssl, stratum+tls",
+                             raw->scheme);
+    }
+    snprintf(worker->scheme, sizeof worker->scheme, "%s", raw->scheme != NULL ? raw->scheme : "");
+    RETURN_IF_BAD(
+        get_words(r, KEY("args"), raw->args, raw->args_count, worker->args, &worker->arg_count));
+    RETURN_IF_BAD(
+        get_words(r, KEY("env"), raw->env, raw->env_count, worker->env, &worker->env_count));
+    for (size_t i = 0; i < worker->env_count; i++) {
+        if (strchr(worker->env[i].text, '=') == NULL || worker->env[i].text[0] == '=') {
+            return plab_yaml_bad(r, PLAB_E_INPUT, KEY("env"), "\"%s\" is not NAME=value",
+                                 worker->env[i].text);
+        }
+    }
+#undef KEY
+    return PLAB_OK;
+}
+
+static enum plab_status take_load_by(const struct plab_yaml_source *r,
+                                     const struct plab_raw_worker *raw, const char *key,
+                                     struct plab_scenario_worker *worker) {
+    const char *by = raw->load_by != NULL ? raw->load_by : "duty";
+    worker->load_by_threads = strcmp(by, "threads") == 0;
+    if (!worker->load_by_threads && strcmp(by, "duty") != 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key, "\"%s\" is none of duty, threads", by);
+    }
+    if (worker->load_by_threads && worker->threads == 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key,
+                             "threads can only be taken away from a known number; give threads");
+    }
+    return PLAB_OK;
 }
 
 static enum plab_status take_worker(const struct plab_yaml_source *r,
@@ -227,6 +300,9 @@ static enum plab_status take_worker(const struct plab_yaml_source *r,
     RETURN_IF_BAD(get_unsigned(r, KEY("threads"), raw->threads, 0, 1, 1024, &worker->threads));
     RETURN_IF_BAD(get_unsigned(r, KEY("duty_percent"), raw->duty_percent, 100, 1, 100,
                                &worker->duty_percent));
+    RETURN_IF_BAD(get_unsigned(r, KEY("nice"), raw->nice, 0, 0, 19, &worker->nice));
+    RETURN_IF_BAD(take_load_by(r, raw, KEY("load_by"), worker));
+    RETURN_IF_BAD(take_looks(r, raw, index, worker));
     for (size_t i = 0; i < index; i++) {
         if (strcmp(out->workers[i].name, worker->name) == 0) {
             return plab_yaml_bad(r, PLAB_E_INPUT, KEY("name"),
@@ -237,39 +313,121 @@ static enum plab_status take_worker(const struct plab_yaml_source *r,
     return PLAB_OK;
 }
 
-/* The groups that a phase names, as bits; none named: all. */
-static enum plab_status take_phase_workers(const struct plab_yaml_source *r,
-                                           const struct plab_raw_phase *raw, size_t index,
-                                           const struct plab_scenario *scenario, uint32_t *out) {
-    *out = raw->workers_count == 0 ? (UINT32_C(1) << scenario->worker_count) - 1 : 0;
-    for (unsigned i = 0; i < raw->workers_count; i++) {
-        size_t group = 0;
-        while (group < scenario->worker_count &&
-               strcmp(scenario->workers[group].name, raw->workers[i]) != 0) {
-            group++;
+static enum plab_status take_control(const struct plab_yaml_source *r,
+                                     const struct plab_raw_control *raw, size_t index,
+                                     struct plab_scenario *out) {
+    struct plab_scenario_control *control = &out->controls[index];
+    char key[KEY_MAX];
+    RETURN_IF_BAD(get_name(r, key_of(key, "controls", index, "name"), raw->name, control->name));
+    control->repeat = raw->repeat == NULL || *raw->repeat;
+    return get_words(r, key_of(key, "controls", index, "command"), raw->command, raw->command_count,
+                     control->words, &control->word_count);
+}
+
+/* Names of one of the scenario's lists. */
+struct names {
+    const char *field, *what;
+    size_t count;
+    const char *(*name_of)(const struct plab_scenario *scenario, size_t index);
+};
+
+static const char *worker_name(const struct plab_scenario *scenario, size_t index) {
+    return scenario->workers[index].name;
+}
+
+static const char *control_name(const struct plab_scenario *scenario, size_t index) {
+    return scenario->controls[index].name;
+}
+
+/* Those that a phase names, as bits. */
+static enum plab_status take_names(const struct plab_yaml_source *r, char *const *raw,
+                                   unsigned count, size_t phase,
+                                   const struct plab_scenario *scenario, const struct names *names,
+                                   uint32_t *out) {
+    *out = 0;
+    for (unsigned i = 0; i < count; i++) {
+        size_t index = 0;
+        while (index < names->count && strcmp(names->name_of(scenario, index), raw[i]) != 0) {
+            index++;
         }
-        if (group == scenario->worker_count) {
+        if (index == names->count) {
             char key[KEY_MAX];
-            snprintf(key, sizeof key, "phases[%zu].workers[%u]", index, i);
-            return plab_yaml_bad(r, PLAB_E_INPUT, key, "\"%s\" is no name of a worker",
-                                 raw->workers[i]);
+            snprintf(key, sizeof key, "phases[%zu].%s[%u]", phase, names->field, i);
+            return plab_yaml_bad(r, PLAB_E_INPUT, key, "\"%s\" is no name of a %s", raw[i],
+                                 names->what);
         }
-        *out |= UINT32_C(1) << group;
+        *out |= UINT32_C(1) << index;
     }
     return PLAB_OK;
+}
+
+static enum plab_status take_cycle(const struct plab_yaml_source *r,
+                                   const struct plab_raw_phase *raw, size_t index,
+                                   struct plab_scenario_phase *phase) {
+    char key[KEY_MAX];
+    if (raw->cycle == NULL) {
+        return PLAB_OK;
+    }
+    if (raw->ramp_to_percent != NULL) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key_of(key, "phases", index, "cycle"),
+                             "goes without ramp_to_percent");
+    }
+    RETURN_IF_BAD(get_duration(r, key_of(key, "phases", index, "cycle.on"), raw->cycle->on, 0, 500,
+                               &phase->cycle_on_ms));
+    RETURN_IF_BAD(get_duration(r, key_of(key, "phases", index, "cycle.off"), raw->cycle->off, 0,
+                               500, &phase->cycle_off_ms));
+    return get_unsigned(r, key_of(key, "phases", index, "cycle.jitter_percent"),
+                        raw->cycle->jitter_percent, 0, 0, 90, &phase->cycle_jitter_percent);
 }
 
 static enum plab_status take_phase(const struct plab_yaml_source *r,
                                    const struct plab_raw_phase *raw, size_t index,
                                    struct plab_scenario *out) {
     struct plab_scenario_phase *phase = &out->phases[index];
+    const struct names workers = {"workers", "worker", out->worker_count, worker_name};
+    const struct names controls = {"controls", "control", out->control_count, control_name};
     char key[KEY_MAX];
     RETURN_IF_BAD(get_name(r, key_of(key, "phases", index, "name"), raw->name, phase->name));
     RETURN_IF_BAD(get_duration(r, key_of(key, "phases", index, "duration"), raw->duration, 0, 1000,
                                &phase->duration_ms));
     RETURN_IF_BAD(get_unsigned(r, key_of(key, "phases", index, "load_percent"), raw->load_percent,
                                100, 0, 100, &phase->load_percent));
-    return take_phase_workers(r, raw, index, out, &phase->workers);
+    RETURN_IF_BAD(get_unsigned(r, key_of(key, "phases", index, "ramp_to_percent"),
+                               raw->ramp_to_percent, phase->load_percent, 1, 100,
+                               &phase->ramp_to_percent));
+    RETURN_IF_BAD(take_cycle(r, raw, index, phase));
+    RETURN_IF_BAD(
+        take_names(r, raw->controls, raw->controls_count, index, out, &controls, &phase->controls));
+    RETURN_IF_BAD(
+        take_names(r, raw->workers, raw->workers_count, index, out, &workers, &phase->workers));
+    if (raw->workers_count == 0) {
+        phase->workers = (UINT32_C(1) << out->worker_count) - 1;
+    }
+    return PLAB_OK;
+}
+
+static enum plab_status take_verdicts(const struct plab_yaml_source *r,
+                                      const struct plab_raw_expect *raw,
+                                      struct plab_scenario_expect *out) {
+    static const char *const words[] = {
+        [PLAB_EXPECT_FIRE] = "fire", [PLAB_EXPECT_QUIET] = "quiet", [PLAB_EXPECT_NA] = "na"};
+    char key[KEY_MAX];
+    out->detector_count = raw->detectors_count;
+    for (unsigned i = 0; i < raw->detectors_count; i++) {
+        const struct plab_raw_verdict *one = &raw->detectors[i];
+        size_t verdict = 0;
+        RETURN_IF_BAD(get_name(r, key_of(key, "expect.detectors", i, "detector"), one->detector,
+                               out->detectors[i].detector));
+        while (verdict < PLAB_ARRAY_LEN(words) && strcmp(words[verdict], one->verdict) != 0) {
+            verdict++;
+        }
+        if (verdict == PLAB_ARRAY_LEN(words)) {
+            return plab_yaml_bad(r, PLAB_E_INPUT, key_of(key, "expect.detectors", i, "verdict"),
+                                 "\"%s\" is none of fire, quiet, na", one->verdict);
+        }
+        out->detectors[i].verdict = (enum plab_scenario_verdict)verdict;
+    }
+    return PLAB_OK;
 }
 
 static enum plab_status take_expect(const struct plab_yaml_source *r,
@@ -277,6 +435,7 @@ static enum plab_status take_expect(const struct plab_yaml_source *r,
                                     struct plab_scenario_expect *out) {
     static const struct plab_raw_expect nothing;
     raw = raw != NULL ? raw : &nothing;
+    RETURN_IF_BAD(take_verdicts(r, raw, out));
     RETURN_IF_BAD(get_number(r, "expect.min_accepted", raw->min_accepted, 0, 0, INT64_MAX,
                              &out->min_accepted));
     RETURN_IF_BAD(get_number(r, "expect.max_rejected", raw->max_rejected, UINT64_MAX, 0, INT64_MAX,
@@ -318,6 +477,13 @@ static enum plab_status take_all(const struct plab_yaml_source *r,
         return plab_yaml_bad(r, PLAB_E_INPUT, "workers",
                              "%zu processes together; at most %d are possible",
                              plab_scenario_process_count(out), PLAB_SCENARIO_PROCESSES_MAX);
+    }
+    out->control_count = raw->controls_count;
+    for (size_t i = 0; i < raw->controls_count; i++) {
+        RETURN_IF_BAD(take_control(r, &raw->controls[i], i, out));
+    }
+    if (out->worker_count + out->control_count == 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, "name", "a scenario needs workers or controls");
     }
     out->phase_count = raw->phases_count;
     for (size_t i = 0; i < raw->phases_count; i++) {

@@ -18,7 +18,10 @@
 #define PLAB_SCENARIO_WORKERS_MAX 16 /* groups */
 #define PLAB_SCENARIO_PHASES_MAX 64
 #define PLAB_SCENARIO_PROCESSES_MAX 64 /* workers of all groups together */
-#define PLAB_SCENARIO_NAME_MAX 32      /* bytes without the NUL */
+#define PLAB_SCENARIO_CONTROLS_MAX 16
+#define PLAB_SCENARIO_WORDS_MAX 16 /* of a command, or more of them for a worker */
+#define PLAB_SCENARIO_VERDICTS_MAX 32
+#define PLAB_SCENARIO_NAME_MAX 32 /* bytes without the NUL */
 #define PLAB_SCENARIO_TEXT_MAX 120
 #define PLAB_SCENARIO_SECONDS_MAX 86400
 
@@ -30,6 +33,13 @@ struct plab_scenario_pool {
     uint64_t epoch_blocks;       /* blocks between two RandomX seeds */
     uint64_t job_interval_ms;    /* a new job at least this often */
     char listen[64];             /* lab address and port; port 0: any free one */
+    bool tls, nicehash;
+    char personality[PLAB_SCENARIO_NAME_MAX + 1]; /* "": powlab's own */
+    char faults[PLAB_SCENARIO_TEXT_MAX + 1]; /* fault script, seen from the scenario's folder; "" */
+};
+
+struct plab_scenario_word {
+    char text[PLAB_SCENARIO_TEXT_MAX + 1];
 };
 
 /* A group of `count` equal processes. */
@@ -43,18 +53,49 @@ struct plab_scenario_worker {
     char cpus[PLAB_SCENARIO_TEXT_MAX + 1]; /* list of CPUs to pin to, "" for powlab's own plan */
     unsigned count, threads;               /* threads 0: powlab's own plan */
     unsigned duty_percent;                 /* 1 to 100: share of the time that threads hash */
+    bool load_by_threads; /* a phase's load is a number of threads, not a share of their time */
+    int nice;             /* 0 to 19 */
+    /* What the worker looks like to others; "" and none: as powlab is. */
+    char dialect[PLAB_SCENARIO_NAME_MAX + 1];
+    char agent[PLAB_SCENARIO_TEXT_MAX + 1];
+    char scheme[PLAB_SCENARIO_NAME_MAX + 1]; /* of the pool's address: "stratum+tcp" */
+    size_t arg_count, env_count;
+    struct plab_scenario_word args[PLAB_SCENARIO_WORDS_MAX]; /* further words of its command line */
+    struct plab_scenario_word env[PLAB_SCENARIO_WORDS_MAX];  /* "NAME=value" */
+};
+
+/* A program that doesn't mine, to see who is blamed for it. */
+struct plab_scenario_control {
+    char name[PLAB_SCENARIO_NAME_MAX + 1];
+    bool repeat; /* started anew when it ends before its phase */
+    size_t word_count;
+    struct plab_scenario_word words[PLAB_SCENARIO_WORDS_MAX];
 };
 
 struct plab_scenario_phase {
     char name[PLAB_SCENARIO_NAME_MAX + 1];
     uint64_t duration_ms;
-    unsigned load_percent; /* of the workers' own duty; 0: none runs */
-    uint32_t workers;      /* bit i: group i takes part */
+    unsigned load_percent;              /* of the workers' own duty; 0: none runs */
+    unsigned ramp_to_percent;           /* load at the end; else load_percent */
+    uint64_t cycle_on_ms, cycle_off_ms; /* hashing and resting in turns; 0: all the time */
+    unsigned cycle_jitter_percent;      /* each is so much longer or shorter, at random */
+    uint32_t workers;                   /* bit i: group i takes part */
+    uint32_t controls;                  /* bit i: control i runs */
+};
+
+/* What a detector is expected to do. */
+enum plab_scenario_verdict { PLAB_EXPECT_FIRE, PLAB_EXPECT_QUIET, PLAB_EXPECT_NA };
+
+struct plab_scenario_expected {
+    char detector[PLAB_SCENARIO_NAME_MAX + 1];
+    enum plab_scenario_verdict verdict;
 };
 
 /* What makes a run a success; 0 and UINT64_MAX where nothing is expected. */
 struct plab_scenario_expect {
     uint64_t min_accepted, max_rejected, min_blocks, min_seed_changes;
+    size_t detector_count;
+    struct plab_scenario_expected detectors[PLAB_SCENARIO_VERDICTS_MAX];
 };
 
 struct plab_scenario {
@@ -62,8 +103,9 @@ struct plab_scenario {
     char label[PLAB_SCENARIO_TEXT_MAX + 1]; /* ground truth's word for this traffic */
     uint64_t seed;
     struct plab_scenario_pool pool;
-    size_t worker_count, phase_count;
+    size_t worker_count, control_count, phase_count;
     struct plab_scenario_worker workers[PLAB_SCENARIO_WORKERS_MAX];
+    struct plab_scenario_control controls[PLAB_SCENARIO_CONTROLS_MAX];
     struct plab_scenario_phase phases[PLAB_SCENARIO_PHASES_MAX];
     struct plab_scenario_expect expect;
     uint64_t max_ms; /* hard limit of the whole run, start and end included */

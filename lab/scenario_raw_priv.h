@@ -4,26 +4,48 @@
 #ifndef PLAB_LAB_SCENARIO_RAW_PRIV_H
 #define PLAB_LAB_SCENARIO_RAW_PRIV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
 struct plab_raw_pool {
-    char *algo, *vardiff, *job_interval, *listen;
+    char *algo, *vardiff, *job_interval, *listen, *personality, *faults;
     int64_t *difficulty, *network_difficulty, *epoch_blocks;
+    bool *tls, *nicehash;
 };
 
 struct plab_raw_worker {
-    char *name, *user, *algo, *randomx_mode, *dataset_mem, *cpus;
-    int64_t *count, *threads, *duty_percent;
+    char *name, *user, *algo, *randomx_mode, *dataset_mem, *cpus, *dialect, *agent, *scheme,
+        *load_by;
+    int64_t *count, *threads, *duty_percent, *nice;
+    char **args, **env;
+    unsigned args_count, env_count;
+};
+
+struct plab_raw_control {
+    char *name;
+    char **command;
+    unsigned command_count;
+    bool *repeat;
+};
+
+struct plab_raw_cycle {
+    char *on, *off;
+    int64_t *jitter_percent;
 };
 
 struct plab_raw_phase {
     char *name, *duration;
-    int64_t *load_percent;
-    char **workers;
-    unsigned workers_count;
+    int64_t *load_percent, *ramp_to_percent;
+    struct plab_raw_cycle *cycle; /* may be NULL */
+    char **workers, **controls;
+    unsigned workers_count, controls_count;
+};
+
+struct plab_raw_verdict {
+    char *detector, *verdict;
 };
 
 struct plab_raw_limits {
@@ -32,6 +54,8 @@ struct plab_raw_limits {
 
 struct plab_raw_expect {
     int64_t *min_accepted, *max_rejected, *min_blocks, *min_seed_changes;
+    struct plab_raw_verdict *detectors;
+    unsigned detectors_count;
 };
 
 struct plab_raw_scenario {
@@ -40,6 +64,8 @@ struct plab_raw_scenario {
     struct plab_raw_pool *pool;
     struct plab_raw_worker *workers;
     unsigned workers_count;
+    struct plab_raw_control *controls; /* may be NULL */
+    unsigned controls_count;
     struct plab_raw_phase *phases;
     unsigned phases_count;
     struct plab_raw_limits *limits; /* may be NULL */

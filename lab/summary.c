@@ -179,16 +179,15 @@ static json_t *process_json(const struct plab_run_process *process,
                             const struct plab_run_record *record) {
     json_t *object = json_pack(
         "{s:s, s:s, s:i, s:i, s:o, s:o, s:b, s:b}", "name", process->name, "role",
-        process->worker ? "worker" : "pool", "instance", (int)process->instance, "pid",
-        process->pid, "start_s",
-        seconds_or_null(seconds_between(record->start_ns, process->start_ns)), "duration_s",
-        seconds_or_null(seconds_between(process->start_ns, process->end_ns)), "asked_to_end",
-        (int)process->asked, "killed", (int)process->killed);
+        plab_run_role_name(process->role), "instance", (int)process->instance, "pid", process->pid,
+        "start_s", seconds_or_null(seconds_between(record->start_ns, process->start_ns)),
+        "duration_s", seconds_or_null(seconds_between(process->start_ns, process->end_ns)),
+        "asked_to_end", (int)process->asked, "killed", (int)process->killed);
     json_object_set_new(object, "exit_code",
                         process->signal == 0 ? json_integer(process->exit_code) : json_null());
     json_object_set_new(object, "signal",
                         process->signal != 0 ? json_integer(process->signal) : json_null());
-    if (process->worker) {
+    if (process->role == PLAB_RUN_WORKER) {
         json_object_set_new(object, "result",
                             process->has_result
                                 ? json_pack("{s:o, s:o, s:o, s:o, s:o}", "hashes",

@@ -79,6 +79,9 @@ mine() {
         ;;
     deaf) trap '' TERM ;;
     esac
+    # Commands on stdin, as with --control. A background job of sh reads nothing unless told to.
+    exec 3<&0
+    while read -r command; do echo "told: $command" >&2; done <&3 &
     while :; do
         nap 0.1
         hashes=$((hashes + 10))

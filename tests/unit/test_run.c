@@ -126,21 +126,21 @@ TEST(run, completes_and_records) {
     run(two_phases, "", "", &out);
     check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
     CHECK_MSG(out.seconds > 3.4 && out.seconds < 7, "%f s", out.seconds);
-    /* pool; w at 80 %, then at 40 %; v twice */
-    CHECK_U64(out.record.process_count, 5);
+    /* pool; w, told to hash 40 % instead of 80; v twice */
+    CHECK_U64(out.record.process_count, 4);
     CHECK_U64(out.record.unexpected_exits, 0);
     for (size_t i = 0; i < out.record.process_count; i++) {
         const struct plab_run_process *process = &out.record.processes[i];
         CHECK(process->asked && !process->killed && process->exit_code == 143);
-        CHECK(!process->worker || (process->has_result && process->accepted == 3));
-        CHECK(process->has_dataset == process->worker);
-        CHECK(!process->worker ||
+        CHECK(process->role != PLAB_RUN_WORKER || (process->has_result && process->accepted == 3));
+        CHECK(process->has_dataset == (process->role == PLAB_RUN_WORKER));
+        CHECK(process->role != PLAB_RUN_WORKER ||
               (process->dataset_bytes == 1040 && process->dataset_full_bytes == 2080));
     }
     const struct plab_run_phase *phases = out.record.phases;
     CHECK_MSG(phases[0].hashes > 100 && phases[1].hashes > 30, "%f %f", phases[0].hashes,
               phases[1].hashes);
-    CHECK(phases[0].hashes > 1.5 * phases[1].hashes);
+    CHECK(phases[0].hashes > 1.5 * phases[1].hashes); /* one worker of three in the second */
     CHECK(phases[0].host_busy_percent >= 0);
     CHECK(out.record.counts.accepted >= 10);
     CHECK_U64(out.record.counts.stale, 1);
@@ -159,11 +159,12 @@ TEST(run, truth_and_timeline) {
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"run_end\""), 1);
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"phase_start\""), 3);
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"phase_end\""), 3);
-    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_start\""), 5);
-    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_exit\""), 5);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_start\""), 4);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"process_exit\""), 4);
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"source\":\"pool\",\"event\":\"share\""),
               out.record.counts.accepted + out.record.counts.stale);
-    CHECK_U64(count_lines(&out, "truth.jsonl", "--duty=40"), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "--duty=80"), 1);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: duty 40"), 1);
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"127.0.0.1:4711\""), 1);
     CHECK_U64(count_lines(&out, "timeline.csv", ",one,100,"), 2);
     CHECK_U64(count_lines(&out, "timeline.csv", ",two,50,"), 1);
@@ -308,4 +309,32 @@ TEST(run, a_folder_in_use_is_not_touched) {
     CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_IO);
     CHECK_STR(err.text, "cannot make the run folder /nowhere/run: No such file or directory");
     plab_run_record_free(&record);
+}
+
+/* Controls run in their phases, again when they end, and one that fails is left out and told. */
+TEST(run, controls_and_rests) {
+    struct outcome out;
+    run("name: shapes\n"
+        "pool: {difficulty: 7}\n"
+        "workers: [{name: w}]\n"
+        "controls:\n"
+        "  - {name: again, command: [sh, -c, sleep 0.3]}\n"
+        "  - {name: once, command: [\"true\"], repeat: false}\n"
+        "  - {name: bad, command: [sh, -c, \"echo sorry; exit 9\"]}\n"
+        "phases:\n"
+        "  - {name: turns, duration: 2200ms, cycle: {on: 600ms, off: 500ms}}\n"
+        "  - {name: benign, duration: 1s, load_percent: 0, controls: [again, once, bad]}\n",
+        "", "", &out);
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"worker-w\",\"role\":\"worker\""), 1);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: pause"), 2);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: resume"), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"load\""), 3);
+    size_t again = count_lines(&out, "truth.jsonl", "\"process\":\"control-again\",\"role\"");
+    CHECK_MSG(again >= 2 && again <= 4, "%zu", again);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"control-once\",\"role\""), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"control-bad\",\"role\""), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "it ended with exit code 9: sorry"), 1);
+    CHECK_U64(out.record.unexpected_exits, 0);
+    done(&out);
 }

@@ -236,3 +236,76 @@ TEST(scenario, survives_damage) {
         }
     }
 }
+
+TEST(scenario, shapes_looks_and_verdicts) {
+    struct plab_scenario scenario;
+    struct plab_error err = {.text = ""};
+    const char text[] =
+        "name: s\n"
+        "pool: {tls: true, personality: p2pool, faults: ../faults/x.yaml, nicehash: true}\n"
+        "workers: [{name: w, threads: 4, load_by: threads, nice: 19, dialect: xmr-stak, agent: a "
+        "b,\n"
+        "           scheme: stratum+tcp, args: [--x, y], env: [A=1]}]\n"
+        "controls: [{name: c, command: [openssl, speed], repeat: false}]\n"
+        "phases: [{name: p, duration: 10s, load_percent: 30, ramp_to_percent: 90, controls: [c]},\n"
+        "         {name: q, duration: 10s, cycle: {on: 2s, off: 4s, jitter_percent: 10}}]\n"
+        "expect: {detectors: [{detector: ndpi, verdict: fire}, {detector: yara-file, verdict: "
+        "na}]}\n";
+    CHECK_MSG(plab_scenario_parse(&scenario, text, strlen(text), "t", &err) == PLAB_OK, "%s",
+              err.text);
+    CHECK(scenario.pool.tls && scenario.pool.nicehash);
+    CHECK_STR(scenario.pool.personality, "p2pool");
+    CHECK_STR(scenario.pool.faults, "../faults/x.yaml");
+    const struct plab_scenario_worker *worker = &scenario.workers[0];
+    CHECK(worker->load_by_threads && worker->nice == 19 && worker->arg_count == 2);
+    CHECK_STR(worker->dialect, "xmr-stak");
+    CHECK_STR(worker->agent, "a b");
+    CHECK_STR(worker->scheme, "stratum+tcp");
+    CHECK_STR(worker->args[1].text, "y");
+    CHECK_STR(worker->env[0].text, "A=1");
+    CHECK(scenario.control_count == 1 && !scenario.controls[0].repeat);
+    CHECK_STR(scenario.controls[0].words[1].text, "speed");
+    CHECK_U64(scenario.phases[0].ramp_to_percent, 90);
+    CHECK_U64(scenario.phases[0].controls, 1);
+    CHECK_U64(scenario.phases[1].controls, 0);
+    CHECK_U64(scenario.phases[1].ramp_to_percent, 100);
+    CHECK(scenario.phases[1].cycle_on_ms == 2000 && scenario.phases[1].cycle_off_ms == 4000);
+    CHECK_U64(scenario.expect.detector_count, 2);
+    CHECK(scenario.expect.detectors[0].verdict == PLAB_EXPECT_FIRE);
+    CHECK(scenario.expect.detectors[1].verdict == PLAB_EXPECT_NA);
+}
+
+TEST(scenario, bad_shapes_are_named) {
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"name: s\npool: {}\nphases: [{name: p, duration: 1s}]\n", "workers or controls"},
+        {"name: s\npool: {}\nworkers: [{name: w, load_by: luck}]\nphases: [{name: p, duration: "
+         "1s}]\n",
+         "t:3:21: workers[0].load_by: \"luck\""},
+        {"name: s\npool: {}\nworkers: [{name: w, load_by: threads}]\n"
+         "phases: [{name: p, duration: 1s}]\n",
+         "give threads"},
+        {"name: s\npool: {}\nworkers: [{name: w, env: [A]}]\nphases: [{name: p, duration: 1s}]\n",
+         "NAME=value"},
+        {"name: s\npool: {}\nworkers: [{name: w, scheme: http}]\nphases: [{name: p, duration: "
+         "1s}]\n",
+         "\"http\" is none of"},
+        {"name: s\npool: {}\nworkers: [{name: w}]\nphases: [{name: p, duration: 1s, controls: "
+         "[c]}]\n",
+         "phases[0].controls[0]: \"c\" is no name of a control"},
+        {"name: s\npool: {}\nworkers: [{name: w}]\n"
+         "phases: [{name: p, duration: 1s, ramp_to_percent: 5, cycle: {on: 1s, off: 1s}}]\n",
+         "goes without ramp_to_percent"},
+        {"name: s\npool: {}\nworkers: [{name: w}]\nphases: [{name: p, duration: 1s}]\n"
+         "expect: {detectors: [{detector: d, verdict: maybe}]}\n",
+         "\"maybe\" is none of fire, quiet, na"},
+    };
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(rows); i++) {
+        struct plab_scenario scenario;
+        struct plab_error err = {.text = ""};
+        CHECK(plab_scenario_parse(&scenario, rows[i].text, strlen(rows[i].text), "t", &err) ==
+              PLAB_E_INPUT);
+        CHECK_MSG(strstr(err.text, rows[i].says) != NULL, "%zu: %s", i, err.text);
+    }
+}
