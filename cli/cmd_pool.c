@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/jsonout.h"
 #include "cli/opt.h"
+#include "cli/proxyopt.h"
 #include "cli/tlsopt.h"
 #include "cli/verbs.h"
 #include "daemon/rpc_msg.h"
@@ -24,6 +25,7 @@ struct options {
     const char *algo_name, *port_file, *web_port_file, *daemon, *wallet, *ledger_path, *faults_path;
     struct plab_opt_list listen;
     struct plab_pool_tls_options tls;
+    struct plab_proxy_options proxy;
     uint64_t verify_threads, duration_ms;
     uint64_t vardiff_window, connections_max, connections_per_host, bad_shares_max;
     uint64_t handshakes_per_host;
@@ -47,6 +49,7 @@ static const struct plab_verb verb = {
                 "  powlab pool --listen 127.0.0.1:3333 --listen tls://127.0.0.1:3443\n"
                 "  powlab pool --web 127.0.0.1:8080\n"
                 "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
+                "  powlab pool --listen 127.0.0.1:3334 --upstream 127.0.0.1:3333\n"
                 "  powlab pool --faults configs/faults/bad_day.yaml --ledger pool.jsonl\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
@@ -58,6 +61,9 @@ static const struct plab_verb verb = {
         "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
         "--regtest, --testnet, --stagenet) and found blocks are handed to it; a daemon of\n"
         "the main network is refused (exit code 8).\n"
+        "With --upstream the pool is a proxy: workers share sessions of another lab pool, each\n"
+        "with its own top byte of the nonce; their shares are judged by an easier target here\n"
+        "and handed in when they meet that of the pool.\n"
         "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
     .has_json = true,
     .has_kernels = true,
@@ -105,6 +111,7 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "Monero daemon of a lab chain, e.g. http://127.0.0.1:18081", 0, 0, NULL},
         {0, "wallet", PLAB_OPT_TEXT, &options->wallet, "ADDR",
          "with --daemon: whom blocks pay (default: a lab address)", 0, 0, NULL},
+        PLAB_PROXY_OPTS(&options->proxy),
         {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
          "threads that check shares (default: 1)", 1, 256, NULL},
         {0, "access-password", PLAB_OPT_TEXT, &config->password, "TEXT",
@@ -198,7 +205,7 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     config->handle_signals = true;
     config->handshakes_per_host = (unsigned)options->handshakes_per_host;
     fit_connections(config);
-    return PLAB_OK;
+    return plab_proxy_options_set(&options->proxy, config, err);
 }
 
 static enum plab_status write_ports(const struct options *options, const struct plab_pool *pool,
@@ -275,6 +282,23 @@ static json_t *bans_json(const struct plab_pool *pool) {
     return array;
 }
 
+static const char *source_name(const struct options *options) {
+    return options->config.upstream != NULL ? "upstream"
+           : options->daemon != NULL        ? "daemon"
+                                            : "simulated";
+}
+
+static json_t *upstream_json(const struct options *options, const struct plab_pool_stats *stats) {
+    if (options->config.upstream == NULL) {
+        return json_null();
+    }
+    return json_pack(
+        "{s:I,s:I,s:I,s:I,s:I,s:I}", "sessions", (json_int_t)stats->upstream_links, "logins",
+        (json_int_t)stats->upstream_logins, "losses", (json_int_t)stats->upstream_losses,
+        "forwarded", (json_int_t)stats->upstream_forwarded, "accepted",
+        (json_int_t)stats->upstream_accepted, "rejected", (json_int_t)stats->upstream_rejected);
+}
+
 static json_t *summary_json(const struct options *options, const struct plab_pool_stats *stats,
                             json_t *bans) {
     double hash_s = stats->verified_hashes > 0
@@ -282,13 +306,13 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
                         : 0;
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
-        "s:I,s:I,s:o,s:I,s:I,s:I,s:I}",
-        "schema", SCHEMA, "algo", options->config.algo->name, "source",
-        options->daemon != NULL ? "daemon" : "simulated", "duration_s", stats->duration_s,
-        "sessions", (json_int_t)stats->logins, "refused_logins", (json_int_t)stats->refused_logins,
-        "accepted", (json_int_t)stats->verdicts[PLAB_VERDICT_ACCEPTED], "rejected",
-        (json_int_t)stats->rejected, "stale", (json_int_t)stats->verdicts[PLAB_VERDICT_STALE],
-        "duplicate", (json_int_t)stats->verdicts[PLAB_VERDICT_DUPLICATE], "low",
+        "s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o}",
+        "schema", SCHEMA, "algo", options->config.algo->name, "source", source_name(options),
+        "duration_s", stats->duration_s, "sessions", (json_int_t)stats->logins, "refused_logins",
+        (json_int_t)stats->refused_logins, "accepted",
+        (json_int_t)stats->verdicts[PLAB_VERDICT_ACCEPTED], "rejected", (json_int_t)stats->rejected,
+        "stale", (json_int_t)stats->verdicts[PLAB_VERDICT_STALE], "duplicate",
+        (json_int_t)stats->verdicts[PLAB_VERDICT_DUPLICATE], "low",
         (json_int_t)stats->verdicts[PLAB_VERDICT_LOW], "invalid",
         (json_int_t)stats->verdicts[PLAB_VERDICT_INVALID], "verdicts", verdicts_json(stats),
         "accepted_work", (json_int_t)stats->accepted_work, "blocks_found",
@@ -299,7 +323,8 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
         "refused_connections", (json_int_t)stats->refused_connections, "bans",
         (json_int_t)stats->bans, "banned", bans, "faults", (json_int_t)stats->faults,
         "tls_sessions", (json_int_t)stats->tls_sessions, "tls_failures",
-        (json_int_t)stats->tls_failures, "accept_waits", (json_int_t)stats->accept_waits);
+        (json_int_t)stats->tls_failures, "accept_waits", (json_int_t)stats->accept_waits,
+        "upstream", upstream_json(options, stats));
 }
 
 static enum plab_status report(const struct options *options, const struct plab_cli *cli,

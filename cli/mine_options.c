@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "cli/agent.h"
 #include "cli/envexp.h"
 #include "cli/mine_priv.h"
 #include "cli/version.h"
@@ -142,18 +143,6 @@ static enum plab_status take_text(const char *option, const char *given, char *o
     return PLAB_OK;
 }
 
-static const char *default_agent(char out[PLAB_STRATUM_TEXT_MAX]) {
-    char compiler[64];
-    snprintf(compiler, sizeof compiler, "%s", plab_compiler);
-    char *blank = strchr(compiler, ' ');
-    if (blank != NULL) {
-        *blank = '/';
-    }
-    snprintf(out, PLAB_STRATUM_TEXT_MAX, "powlab/%s (Linux %s) libuv/%s %s", plab_version,
-             plab_target, uv_version_string(), compiler);
-    return out;
-}
-
 /* All algorithms that can be mined, the asked one swapped with the first, as XMRig lists them. */
 static void list_algos(struct plab_stratum_login *login, const struct plab_algo *first) {
     size_t count;
@@ -201,7 +190,7 @@ static enum plab_status make_login(struct plab_stratum_login *login,
         status = take_text("--rig-id", o->rig_id, login->rig_id, err);
     }
     if (status == PLAB_OK) {
-        status = take_text("--user-agent", o->agent != NULL ? o->agent : default_agent(agent),
+        status = take_text("--user-agent", o->agent != NULL ? o->agent : plab_agent(agent),
                            login->agent, err);
     }
     if (status == PLAB_OK && o->algo_list != NULL) {
