@@ -60,13 +60,13 @@ static enum plab_status open_listener(struct plab_listener *listener, const char
     struct plab_pool *pool = listener->pool;
     struct sockaddr_storage addr = {0};
     enum plab_status status = parse_listen(text, listener, &addr, err);
-    if (status == PLAB_OK && listener->security != PLAB_STREAM_PLAIN && pool->labca == NULL) {
-        status = plab_certs_open(pool, err);
-    }
     if (status == PLAB_OK) {
         status =
             plab_acceptor_open(&listener->acceptor, &pool->loop, (const struct sockaddr *)&addr,
                                &events, listener, pool->config.log, err);
+    }
+    if (status == PLAB_OK && listener->security != PLAB_STREAM_PLAIN && pool->labca == NULL) {
+        status = plab_certs_open(pool, err);
     }
     if (status == PLAB_OK) {
         listener->port = plab_acceptor_port(listener->acceptor);

@@ -91,6 +91,39 @@ TEST(client_tls, T7_old_version_fails_over) {
     check_fail_over("TLS handshake failed: tlsv1 alert protocol version");
 }
 
+/* ---- the name that is asked for ---- */
+
+static int note_sni(SSL *ssl, int *alert, void *cookie) {
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    snprintf(cookie, 64, "%s", name != NULL ? name : "none");
+    return SSL_TLSEXT_ERR_OK;
+}
+
+TEST(client_tls, asks_for_names_but_not_for_addresses) {
+    static const struct {
+        const char *host, *sni, *heard;
+    } cases[] = {{"127.0.0.1", NULL, "none"},
+                 {"localhost", NULL, "localhost"},
+                 {"localhost", "", "none"},
+                 {"127.0.0.1", "pool.lab.test", "pool.lab.test"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char heard[64] = "";
+        struct plab_error err;
+        open_tls_bench(say_welcome);
+        SSL_CTX_set_tlsext_servername_callback(server, note_sni);
+        SSL_CTX_set_tlsext_servername_arg(server, heard);
+        bench.config.tls.sni = cases[i].sni;
+        bench.config.tls.ca_file = tls_lab_ca_file(); /* the certificate is for both */
+        struct plab_url url = url_of(&bench.pool[0]);
+        strcpy(url.host, cases[i].host);
+        CHECK(create_client(&bench, &url, 1, &err) == PLAB_OK);
+        run_until(&bench, is_online, 5000);
+        CHECK_STR(heard, cases[i].heard);
+        close_tls_bench();
+    }
+}
+
 /* ---- peers that don't play along ---- */
 
 /* The client speaks TLS, the pool's side doesn't. */

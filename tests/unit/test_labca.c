@@ -147,8 +147,22 @@ TEST(labca, says_what_is_wrong) {
     remove_place();
 }
 
+/* Puts a variable back as it was; NULL: unset. */
+static void restore(const char *name, char *value) {
+    if (value != NULL) {
+        setenv(name, value, 1);
+        free(value);
+    }
+}
+
+static char *copy_of(const char *name) {
+    const char *value = getenv(name);
+    return value != NULL ? strdup(value) : NULL;
+}
+
 TEST(labca, has_a_place_of_its_own) {
     char text[512];
+    char *home = copy_of("HOME"), *data = copy_of("XDG_DATA_HOME");
     make_place();
     const struct plab_labca_config config = {.dir = NULL};
     struct plab_labca *ca;
@@ -165,5 +179,7 @@ TEST(labca, has_a_place_of_its_own) {
     plab_labca_close(&ca);
     unsetenv("HOME");
     CHECK(try_open(&config, text) == PLAB_E_USAGE && strstr(text, "--tls-dir") != NULL);
+    restore("HOME", home);
+    restore("XDG_DATA_HOME", data);
     remove_place();
 }

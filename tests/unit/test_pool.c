@@ -287,10 +287,24 @@ TEST(pool, listens_on_lab_addresses_only) {
     CHECK(try_listen("8.8.8.8:3333", text) == PLAB_E_REFUSED);
     CHECK(strstr(text, "8.8.8.8") != NULL);
     CHECK(try_listen("[::ffff:8.8.8.8]:3333", text) == PLAB_E_REFUSED);
-    static const char *const bad[] = {
-        "",           "127.0.0.1",       ":3333",        "x:1",
-        "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:1x", "127.0.0.1:-1",
-        "::1:3333",   "[127.0.0.1]:1",   "127.0.0.1: 1", "[::1:3"};
+    CHECK(try_listen("tls://8.8.8.8:3333", text) == PLAB_E_REFUSED);
+    CHECK(try_listen("auto://0.0.0.0:3333", text) == PLAB_E_REFUSED);
+    static const char *const bad[] = {"",
+                                      "127.0.0.1",
+                                      ":3333",
+                                      "x:1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:1x",
+                                      "127.0.0.1:-1",
+                                      "::1:3333",
+                                      "[127.0.0.1]:1",
+                                      "127.0.0.1: 1",
+                                      "[::1:3",
+                                      "tls://",
+                                      "tls:127.0.0.1:0",
+                                      "http://127.0.0.1:0",
+                                      "tls://tls://127.0.0.1:0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK_MSG(try_listen(bad[i], text) == PLAB_E_USAGE, "%s", bad[i]);
     }

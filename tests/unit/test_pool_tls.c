@@ -72,6 +72,21 @@ TEST(pool_tls, serves_tls_and_both_on_one_port) {
     CHECK_U64(lab.stats.tls_failures, 0);
 }
 
+/* Every byte in a record of its own. */
+TEST(pool_tls, puts_lines_together) {
+    static const char login[] =
+        "{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"w\",\"pass\":\"x\"}}\n";
+    set_up();
+    lab_start(&lab);
+    client_open_at(&a, &lab, TLS, context);
+    for (size_t i = 0; i < sizeof login - 1; i++) {
+        client_send_bytes(&a, login + i, 1);
+    }
+    CHECK(client_response(&a) && a.reply.ok);
+    client_close(&a);
+    tear_down();
+}
+
 /* The CA's file is what a client needs to trust the pool by name and by address. */
 TEST(pool_tls, is_trusted_by_its_ca) {
     struct plab_pool_tls tls;
