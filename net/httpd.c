@@ -480,6 +480,7 @@ static enum plab_status start_lws(struct plab_httpd *httpd, struct plab_error *e
         .foreign_loops = loops,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
         .user = httpd,
+        .pcontext = &httpd->lws, /* NULL again when it is gone */
         .max_http_header_data = 1024,
         .max_http_header_pool = (unsigned short)httpd->config.connections_max,
         .fd_limit_per_thread = httpd->config.connections_max + DESCRIPTORS_SPARE,
@@ -601,7 +602,7 @@ void plab_httpd_free(struct plab_httpd **httpd) {
     if (last == NULL) {
         return;
     }
-    if (last->lws != NULL) {
+    if (last->lws != NULL) { /* later versions have ended by themselves here */
         lws_context_destroy(last->lws);
     }
     free(last->event);
