@@ -2,6 +2,7 @@
 /* The laboratory's verbs: `lab run`, `lab exec`, by which it starts its processes, and the way to
  * the others (cmd_lab_<name>.c). */
 #include <jansson.h>
+#include <libgen.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/suggest.h"
 #include "cli/jsonout.h"
+#include "cli/lab_detect.h"
 #include "cli/opt.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
@@ -58,7 +60,15 @@ static enum plab_status load(const char *path, const char *scale_text,
     return status;
 }
 
-/* The run's own failure goes before one of printing it. */
+/* A failure of the run goes before one of what comes after it. */
+static void also(enum plab_status *status, struct plab_error *err, enum plab_status next,
+                 const struct plab_error *why) {
+    if (*status == PLAB_OK && next != PLAB_OK) {
+        *status = next;
+        *err = *why;
+    }
+}
+
 static enum plab_status run_and_tell(const struct plab_cli *cli,
                                      const struct plab_run_config *config, struct plab_error *err) {
     struct plab_run_record *record = calloc(1, sizeof *record);
@@ -68,72 +78,125 @@ static enum plab_status run_and_tell(const struct plab_cli *cli,
     }
     enum plab_status status = plab_run_scenario(config, record, err);
     bool to_stdout = cli->json != NULL && strcmp(cli->json, "-") == 0;
-    if (cli->json != NULL && record->folder[0] != '\0') {
-        enum plab_status json_status =
-            plab_json_emit(plab_summary_json(config, record, status), cli->json, &why);
-        if (status == PLAB_OK && json_status != PLAB_OK) {
-            *err = why;
-            status = json_status;
-        }
+    bool has_folder = record->folder[0] != '\0';
+    if (cli->json != NULL && has_folder) {
+        also(&status, err,
+             plab_json_emit(plab_summary_json(config, record, status), cli->json, &why), &why);
     }
     if (!to_stdout) {
         plab_summary_print(config, record, status, cli->color_out);
+    }
+    if (config->detector_count > 0 && record->end == PLAB_RUN_COMPLETED) {
+        const struct plab_lab_detect what = {.files = config->detectors,
+                                             .count = config->detector_count,
+                                             .expect = &config->scenario->expect};
+        also(&status, err, plab_lab_detect(&what, record->folder, cli, &why), &why);
+    }
+    if (!to_stdout && has_folder) {
+        printf("%s\n", record->folder);
     }
     plab_run_record_free(record);
     free(record);
     return status;
 }
 
-static enum plab_status cmd_run(int argc, char **argv, struct plab_error *err) {
-    const char *out = NULL, *scale = NULL, *operands[1];
-    bool dry_run = false, helped;
-    const struct plab_opt opts[] = {
-        {'o', "out", PLAB_OPT_TEXT, &out, "DIR",
-         "run folder, new or empty (default: runs/<UTC time>-<name>)", 0, 0, NULL},
-        {0, "scale", PLAB_OPT_TEXT, &scale, "FACTOR",
-         "multiply durations and expected minimums (default 1)", 0, 0, NULL},
-        {'n', "dry-run", PLAB_OPT_FLAG, &dry_run, NULL, "print the plan, touch nothing", 0, 0,
-         NULL},
-    };
-    struct plab_cli cli;
-    struct plab_scenario scenario;
-    size_t operand_count;
-    char self[PATH_MAX];
-    enum plab_status status = plab_opt_parse(&cli, &run_verb, opts, PLAB_ARRAY_LEN(opts), argc,
-                                             argv, operands, 1, &operand_count, &helped, err);
-    if (status != PLAB_OK || helped) {
-        return status;
+/* The folder of detectors: as told, "none", or that beside the scenario's own folder. Without the
+ * latter, nothing is detected. */
+static enum plab_status load_detectors(const char *told, const char *scenario_path,
+                                       struct plab_detector_file *files, size_t *count,
+                                       struct plab_error *err) {
+    char copy[PATH_MAX], folder[PATH_MAX + 16];
+    *count = 0;
+    if (told != NULL && strcmp(told, "none") == 0) {
+        return PLAB_OK;
     }
-    if (operand_count != 1) {
+    snprintf(copy, sizeof copy, "%s", scenario_path);
+    snprintf(folder, sizeof folder, "%s/../detectors", dirname(copy));
+    if (told == NULL && access(folder, R_OK) != 0) {
+        return PLAB_OK;
+    }
+    return plab_detector_load_all(files, PLAB_DETECTORS_MAX, count, told != NULL ? told : folder,
+                                  err);
+}
+
+struct run_options {
+    const char *out, *scale, *detectors, *scenario;
+    bool dry_run;
+};
+
+static enum plab_status parse_run(int argc, char **argv, struct plab_cli *cli,
+                                  struct run_options *options, bool *helped,
+                                  struct plab_error *err) {
+    const struct plab_opt opts[] = {
+        {'o', "out", PLAB_OPT_TEXT, &options->out, "DIR",
+         "run folder, new or empty (default: runs/<UTC time>-<name>)", 0, 0, NULL},
+        {0, "scale", PLAB_OPT_TEXT, &options->scale, "FACTOR",
+         "multiply durations and expected minimums (default 1)", 0, 0, NULL},
+        {0, "detectors", PLAB_OPT_TEXT, &options->detectors, "DIR|none",
+         "detectors to run (default: ../detectors beside the scenario)", 0, 0, NULL},
+        {'n', "dry-run", PLAB_OPT_FLAG, &options->dry_run, NULL, "print the plan, touch nothing", 0,
+         0, NULL},
+    };
+    const char *operands[1];
+    size_t operand_count;
+    enum plab_status status = plab_opt_parse(cli, &run_verb, opts, PLAB_ARRAY_LEN(opts), argc, argv,
+                                             operands, 1, &operand_count, helped, err);
+    if (status == PLAB_OK && !*helped && operand_count != 1) {
         return plab_fail(err, PLAB_E_USAGE,
                          "run which scenario? for instance configs/scenarios/quickstart.yaml");
     }
+    options->scenario = status == PLAB_OK && !*helped ? operands[0] : NULL;
+    return status;
+}
+
+static enum plab_status run_here(const struct plab_cli *cli, struct plab_run_config *config,
+                                 const struct run_options *options, struct plab_error *err) {
+    static struct plab_detector_file files[PLAB_DETECTORS_MAX];
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) {
+        return plab_fail(err, PLAB_E_RESOURCE, "cannot find this program: /proc/self/exe: %m");
+    }
+    self[n] = '\0';
+    config->program = config->guard = self;
+    enum plab_status status =
+        load_detectors(options->detectors, options->scenario, files, &config->detector_count, err);
+    config->detectors = files;
+    if (status == PLAB_OK) {
+        status = run_and_tell(cli, config, err);
+    }
+    for (size_t i = 0; i < config->detector_count; i++) {
+        plab_detector_free(&files[i]);
+    }
+    return status;
+}
+
+static enum plab_status cmd_run(int argc, char **argv, struct plab_error *err) {
+    struct run_options options = {.out = NULL};
+    struct plab_cli cli;
+    struct plab_scenario scenario;
+    bool helped;
+    enum plab_status status = parse_run(argc, argv, &cli, &options, &helped, err);
+    if (status != PLAB_OK || helped) {
+        return status;
+    }
     struct plab_run_config config = {
         .scenario = &scenario,
-        .scenario_path = operands[0],
-        .program = self,
-        .guard = self,
-        .out = out,
+        .scenario_path = options.scenario,
+        .program = "powlab",
+        .out = options.out,
         .proc_root = "/proc",
         .sys_root = "/sys",
         .version = plab_version,
         .commit = plab_commit,
         .log = &cli.log,
     };
-    status = load(operands[0], scale, &scenario, &config.scale, err);
-    if (status != PLAB_OK) {
-        return status;
-    }
-    if (dry_run) {
+    status = load(options.scenario, options.scale, &scenario, &config.scale, err);
+    if (status == PLAB_OK && options.dry_run) {
         plab_run_print_plan(&config);
         return PLAB_OK;
     }
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) {
-        return plab_fail(err, PLAB_E_RESOURCE, "cannot find this program: /proc/self/exe: %m");
-    }
-    self[n] = '\0';
-    return run_and_tell(&cli, &config, err);
+    return status == PLAB_OK ? run_here(&cli, &config, &options, err) : status;
 }
 
 /* ---- lab exec ---- */

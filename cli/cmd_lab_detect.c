@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/jsonout.h"
+#include "cli/lab_detect.h"
 #include "cli/opt.h"
 #include "cli/verbs.h"
 #include "lab/detect.h"
@@ -23,32 +24,57 @@ static const struct plab_verb verb = {
     .has_json = true,
 };
 
-static enum plab_status detect_all(const struct plab_detector_file *files, size_t count,
+static enum plab_status tell(const struct plab_detection *detections, size_t count,
+                             const struct plab_evidence *evidence, const struct plab_cli *cli,
+                             bool to_json, struct plab_error *err) {
+    if (cli->json == NULL || strcmp(cli->json, "-") != 0) {
+        plab_detect_print(detections, count);
+    }
+    return to_json && cli->json != NULL
+               ? plab_json_emit(plab_detect_json(detections, count, evidence), cli->json, err)
+               : PLAB_OK;
+}
+
+/* The verdicts are written and told also when they aren't what was expected. */
+static enum plab_status detect_all(const struct plab_lab_detect *what,
                                    const struct plab_evidence *evidence, const struct plab_cli *cli,
                                    struct plab_error *err) {
-    struct plab_detection *detections = calloc(count + 1, sizeof *detections);
+    struct plab_detection *detections = calloc(what->count + 1, sizeof *detections);
+    struct plab_error why = {.text = ""};
     if (detections == NULL) {
-        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %zu detectors", count);
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for %zu detectors", what->count);
     }
-    for (size_t i = 0; i < count; i++) {
-        plab_log_debug(&cli->log, "running %s", files[i].detector->title);
-        plab_detect_one(&detections[i], &files[i], evidence);
+    for (size_t i = 0; i < what->count; i++) {
+        plab_log_debug(&cli->log, "running %s", what->files[i].detector->title);
+        plab_detect_one(&detections[i], &what->files[i], evidence);
         if (detections[i].state != PLAB_DETECT_RAN) {
-            plab_log_info(&cli->log, "%s: %s: %s", files[i].detector->name,
+            plab_log_info(&cli->log, "%s: %s: %s", what->files[i].detector->name,
                           plab_detect_state_name(detections[i].state), detections[i].reason);
         }
     }
-    enum plab_status status = plab_detect_write(detections, count, evidence, err);
-    if (status == PLAB_OK && (cli->json == NULL || strcmp(cli->json, "-") != 0)) {
-        plab_detect_print(detections, count);
+    enum plab_status status = plab_detect_write(detections, what->count, evidence, err);
+    if (status == PLAB_OK) {
+        status = tell(detections, what->count, evidence, cli, what->expect == NULL, err);
     }
-    if (status == PLAB_OK && cli->json != NULL) {
-        status = plab_json_emit(plab_detect_json(detections, count, evidence), cli->json, err);
+    if (status == PLAB_OK && what->expect != NULL) {
+        status = plab_detect_expect(detections, what->count, what->expect, &why);
+        *err = why;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < what->count; i++) {
         plab_detection_free(&detections[i]);
     }
     free(detections);
+    return status;
+}
+
+enum plab_status plab_lab_detect(const struct plab_lab_detect *what, const char *folder,
+                                 const struct plab_cli *cli, struct plab_error *err) {
+    struct plab_evidence evidence;
+    enum plab_status status = plab_evidence_load(&evidence, folder, err);
+    if (status == PLAB_OK) {
+        status = detect_all(what, &evidence, cli, err);
+        plab_evidence_free(&evidence);
+    }
     return status;
 }
 
@@ -59,7 +85,6 @@ enum plab_status plab_cmd_lab_detect(int argc, char **argv, struct plab_error *e
          "folder of detectors' files (default: configs/detectors)", 0, 0, NULL},
     };
     struct plab_cli cli;
-    struct plab_evidence evidence;
     static struct plab_detector_file files[PLAB_DETECTORS_MAX];
     size_t operand_count, count = 0;
     bool helped;
@@ -73,11 +98,8 @@ enum plab_status plab_cmd_lab_detect(int argc, char **argv, struct plab_error *e
     }
     status = plab_detector_load_all(files, PLAB_DETECTORS_MAX, &count, folder, err);
     if (status == PLAB_OK) {
-        status = plab_evidence_load(&evidence, operands[0], err);
-    }
-    if (status == PLAB_OK) {
-        status = detect_all(files, count, &evidence, &cli, err);
-        plab_evidence_free(&evidence);
+        const struct plab_lab_detect what = {.files = files, .count = count};
+        status = plab_lab_detect(&what, operands[0], &cli, err);
     }
     for (size_t i = 0; i < count; i++) {
         plab_detector_free(&files[i]);

@@ -290,6 +290,49 @@ bool plab_detection_fired(const struct plab_detection *detection) {
     return detection->state == PLAB_DETECT_RAN && detection->tp + detection->fp > 0;
 }
 
+/* ---- beside what is expected ---- */
+
+static enum plab_status expect_one(const struct plab_detection *detection,
+                                   enum plab_scenario_verdict verdict, struct plab_error *err) {
+    static const char *const words[] = {[PLAB_EXPECT_FIRE] = "to fire",
+                                        [PLAB_EXPECT_QUIET] = "to be quiet",
+                                        [PLAB_EXPECT_NA] = "not to be applicable"};
+    bool ran = detection->state == PLAB_DETECT_RAN, fired = plab_detection_fired(detection);
+    enum plab_scenario_verdict got = !ran    ? PLAB_EXPECT_NA
+                                     : fired ? PLAB_EXPECT_FIRE
+                                             : PLAB_EXPECT_QUIET;
+    if (got == verdict) {
+        return PLAB_OK;
+    }
+    return plab_fail(err, PLAB_E_FAILED, "detector %s %s%s%s, expected %s",
+                     detection->file->detector->name,
+                     !ran    ? plab_detect_state_name(detection->state)
+                     : fired ? "fired"
+                             : "was quiet",
+                     ran ? "" : ": ", ran ? "" : detection->reason, words[verdict]);
+}
+
+enum plab_status plab_detect_expect(const struct plab_detection *detections, size_t count,
+                                    const struct plab_scenario_expect *expect,
+                                    struct plab_error *err) {
+    for (size_t i = 0; i < expect->detector_count; i++) {
+        const struct plab_scenario_expected *one = &expect->detectors[i];
+        size_t at = 0;
+        while (at < count && strcmp(detections[at].file->detector->name, one->detector) != 0) {
+            at++;
+        }
+        if (at == count) {
+            return plab_fail(err, PLAB_E_FAILED,
+                             "there is no detector \"%s\" to expect anything of", one->detector);
+        }
+        enum plab_status status = expect_one(&detections[at], one->verdict, err);
+        if (status != PLAB_OK) {
+            return status;
+        }
+    }
+    return PLAB_OK;
+}
+
 /* ---- files ---- */
 
 static const char *side_name(enum plab_side side) {

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "lab/detector.h"
+#include "lab/scenario.h"
 
 struct json_t; /* jansson */
 
@@ -66,6 +67,13 @@ PLAB_NODISCARD enum plab_status plab_detect_write(const struct plab_detection *d
                                                   size_t count,
                                                   const struct plab_evidence *evidence,
                                                   struct plab_error *err);
+
+/* PLAB_OK when each detector that is named did what is expected; PLAB_E_FAILED with the first that
+ * didn't, or isn't there. */
+PLAB_NODISCARD enum plab_status plab_detect_expect(const struct plab_detection *detections,
+                                                   size_t count,
+                                                   const struct plab_scenario_expect *expect,
+                                                   struct plab_error *err);
 
 /* A table for people, 80 columns. */
 void plab_detect_print(const struct plab_detection *detections, size_t count);

@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "lab/detector.h"
 #include "lab/scenario.h"
 #include "lab/sensors.h"
 
@@ -34,11 +35,13 @@ struct plab_run_config {
     const struct plab_scenario *scenario;
     const char *scenario_path; /* copied into the folder; NULL: not */
     double scale;              /* that was applied to the scenario; only told */
-    const char *program;   /* path of what is started as `PROGRAM pool ...`, `PROGRAM mine ...` */
-    const char *guard;     /* path of powlab for `powlab lab exec`; NULL: children aren't tied */
-    const char *out;       /* folder: new or empty; NULL: runs/<UTC stamp>-<name> */
-    const char *proc_root; /* "/proc" */
-    const char *sys_root;  /* "/sys" */
+    const char *program; /* path of what is started as `PROGRAM pool ...`, `PROGRAM mine ...` */
+    const char *guard;   /* path of powlab for `powlab lab exec`; NULL: children aren't tied */
+    const char *out;     /* folder: new or empty; NULL: runs/<UTC stamp>-<name> */
+    const struct plab_detector_file *detectors; /* those that look at living processes are run */
+    size_t detector_count;
+    const char *proc_root;        /* "/proc" */
+    const char *sys_root;         /* "/sys" */
     const char *version, *commit; /* of powlab, for the report */
     const struct plab_log *log;   /* progress; may be NULL */
 };

@@ -111,7 +111,8 @@ enum plab_status plab_run_folder_make(const struct plab_run_config *config,
         return status;
     }
     if (mkdir(plab_run_path(record, path, "logs"), 0777) != 0 ||
-        mkdir(plab_run_path(record, path, "raw"), 0777) != 0) {
+        mkdir(plab_run_path(record, path, "raw"), 0777) != 0 ||
+        mkdir(plab_run_path(record, path, "raw/live"), 0777) != 0) {
         return cannot_make(path, err);
     }
     return config->scenario_path != NULL ? copy_scenario(config->scenario_path, record, err)

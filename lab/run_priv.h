@@ -46,6 +46,7 @@ struct plab_run_slot {
     uint64_t cpu_t_ns;
     struct plab_procwatch *watch; /* of the running instance; NULL: isn't watched */
     uint64_t sampled_ns;          /* when its latest sample was begun */
+    size_t live_next;             /* next detector for living processes to run on this instance */
 };
 
 /* A mean over time, of the seconds in which there was a value. */
@@ -75,8 +76,8 @@ struct plab_run {
     struct plab_truth *truth;
     struct plab_timeline *timeline;
     struct plab_recorders *recorders;
-    size_t absent_told; /* of what the recorders lack */
-    struct plab_child sampler;
+    size_t absent_told;        /* of what the recorders lack */
+    struct plab_child sampler; /* or a detector at a living process */
     uint64_t ticks, last_tick_ns;
     double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;

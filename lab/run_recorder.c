@@ -93,6 +93,7 @@ void plab_run_recorder_instance_over(struct plab_run_slot *slot) {
     slot->has_rate = false;
     slot->has_cpu = false;
     plab_procwatch_close(&slot->watch);
+    slot->live_next = 0;
 }
 
 /* CPU and memory of one slot's process since the last tick. */

@@ -375,5 +375,4 @@ void plab_summary_print(const struct plab_run_config *config, const struct plab_
     printf("seeds: changes of the RandomX seed; cpu%%: of all CPUs of the host\n");
     print_datasets(record);
     print_expectations(config, record, colour);
-    printf("%s\n", record->folder);
 }

@@ -26,7 +26,7 @@ PLAB_NODISCARD enum plab_status plab_summary_write(const struct plab_run_config 
                                                    enum plab_status result, const char *path,
                                                    struct plab_error *err);
 
-/* Prints the table to stdout, 80 columns; the last line is the run folder's path. */
+/* Prints the table to stdout, 80 columns. */
 void plab_summary_print(const struct plab_run_config *config, const struct plab_run_record *record,
                         enum plab_status result, bool colour);
 

@@ -126,7 +126,12 @@ rate() { # phase: mean of the timeline's rate, times 100
 }
 check "the timeline has a rate" test "$(rate full)" -gt 0
 check "and none when nobody mines" grep -q ',idle,0,0,0.00,' "$run/timeline.csv"
-check "half load is half duty" grep -q '"event":"process_start".*"--duty=50"' "$run/truth.jsonl"
+check "half load is half duty" grep -rq "hashing 50 % of the time" "$run/logs"
+exits "detectors run over the run" 0 "$POWLAB" lab detect --detectors configs/detectors "$run"
+check "each with a verdict" grep -q '"schema": "powlab-verdicts/1"' "$run/verdicts.json"
+check "the miner's command line is found" \
+    grep -q '"detector":"command-line".*"side":"mining"' "$run/detections.jsonl"
+check "a program that isn't there isn't silent" grep -qE '^(zeek|suricata) .*(not installed|[0-9])' "$work/out"
 id=$(sed -n 's/^  "run": "\(.*\)",$/\1/p' "$run/report.json")
 check "logins name the run" grep -q "\"event\":\"login\".*\"login\":\"lab-$id-w\"" "$run/truth.jsonl"
 check "no process is left" gone "$run"

@@ -375,3 +375,24 @@ TEST(detector, bad_files) {
     }
     unlink(path);
 }
+
+TEST(detect, what_is_expected) {
+    struct plab_detector detector = {.name = (char[]){"d"}};
+    const struct plab_detector_file file = {.detector = &detector};
+    struct plab_scenario_expect expect = {
+        .detector_count = 1, .detectors = {{.detector = "d", .verdict = PLAB_EXPECT_FIRE}}};
+    struct plab_detection detection = {.file = &file, .state = PLAB_DETECT_RAN, .tp = 1};
+    struct plab_error err = {.text = ""};
+    CHECK(plab_detect_expect(&detection, 1, &expect, &err) == PLAB_OK);
+    detection.tp = 0;
+    CHECK(plab_detect_expect(&detection, 1, &expect, &err) == PLAB_E_FAILED);
+    CHECK_STR(err.text, "detector d was quiet, expected to fire");
+    expect.detectors[0].verdict = PLAB_EXPECT_QUIET;
+    CHECK(plab_detect_expect(&detection, 1, &expect, &err) == PLAB_OK);
+    detection.state = PLAB_DETECT_NOT_INSTALLED;
+    CHECK(plab_detect_expect(&detection, 1, &expect, &err) == PLAB_E_FAILED);
+    expect.detectors[0].verdict = PLAB_EXPECT_NA;
+    CHECK(plab_detect_expect(&detection, 1, &expect, &err) == PLAB_OK);
+    CHECK(plab_detect_expect(&detection, 0, &expect, &err) == PLAB_E_FAILED);
+    CHECK(strstr(err.text, "no detector \"d\"") != NULL);
+}
