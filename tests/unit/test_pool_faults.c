@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A pool with a script of faults, as its miners see it, and what it writes down of that. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "pool/fault_script.h"
 #include "tests/harness.h"
 #include "tests/unit/pool_lab.h"
+#include "tests/unit/tls_peer.h"
 
 static struct pool_lab lab;
 static struct lab_client a, b;
@@ -356,6 +360,47 @@ TEST(pool_faults, refused_logins) {
     client_close(&a);
     stop(1, "refuse_login");
     CHECK_U64(lab.stats.refused_logins, 1);
+}
+
+/* ---- certificates ---- */
+
+/* OpenSSL's own opinion of the certificate that a new connection sees. */
+static bool is_trusted(void) {
+    struct plab_pool_tls tls;
+    SSL_CTX *context = tls_peer_context(NULL, TLS1_2_VERSION, TLS1_3_VERSION);
+    CHECK(plab_pool_tls(lab.pool, &tls));
+    CHECK(SSL_CTX_load_verify_file(context, tls.ca_file) == 1);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    client_open_at(&b, &lab, 0, context);
+    bool trusted = b.ssl != NULL;
+    client_close(&b);
+    SSL_CTX_free(context);
+    return trusted;
+}
+
+TEST(pool_faults, certificate_change) {
+    char dir[] = "/tmp/powlab-test-faults-XXXXXX", command[64];
+    signal(SIGPIPE, SIG_IGN);
+    CHECK(mkdtemp(dir) != NULL);
+    prepare(&mini_cn, "  - {kind: tls_cert_change, when: login, nth: 1, certificate: self_signed}\n"
+                      "  - {kind: tls_cert_change, when: login, nth: 2}\n");
+    lab.config.listen[0] = "tls://127.0.0.1:0";
+    lab.config.listen[1] = "tcp://127.0.0.1:0";
+    lab.config.listen_count = 2;
+    lab.config.tls.ca.dir = dir;
+    lab_start(&lab);
+    CHECK(is_trusted());
+    client_open_at(&a, &lab, 1, NULL);
+    client_log_in(&a, "first");
+    client_close(&a);
+    CHECK(!is_trusted());
+    client_open_at(&a, &lab, 1, NULL);
+    client_log_in(&a, "second");
+    client_close(&a);
+    CHECK(is_trusted());
+    stop(2, "tls_cert_change");
+    snprintf(command, sizeof command, "rm -r '%s'", dir);
+    CHECK(system(command) == 0);
 }
 
 /* ---- by time ---- */

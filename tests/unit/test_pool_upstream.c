@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Proxy mode: a real pool behind a real pool, both here, and workers who see only the first. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "stratum/target.h"
@@ -294,6 +295,32 @@ TEST(pool_upstream, a_proxy_behind_a_proxy) {
     CHECK_U64(outer.stats.upstream_accepted, 1);
     CHECK_U64(proxy.stats.upstream_accepted, 1);
     CHECK_U64(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
+}
+
+TEST(pool_upstream, by_tls) {
+    char dir[] = "/tmp/powlab-test-upstream-XXXXXX", command[64];
+    struct plab_stratum_submit submit;
+    struct plab_pool_tls tls;
+    CHECK(mkdtemp(dir) != NULL);
+    prepare_origin(&mini_cn);
+    origin.config.listen[0] = "tls://127.0.0.1:0";
+    origin.config.tls.ca.dir = dir;
+    lab_start(&origin);
+    CHECK(plab_pool_tls(origin.pool, &tls));
+    prepare_proxy(&mini_cn, plab_pool_port(origin.pool, 0));
+    url.tls = true;
+    upstream.tls.ca_file = tls.ca_file;
+    lab_start(&proxy);
+    client_login(&a, &proxy, "worker1");
+    mine(&a, 0, true, &submit);
+    CHECK_STR(client_submit(&a, &submit), "");
+    client_close(&a);
+    lab_stop(&proxy);
+    lab_stop(&origin);
+    CHECK_U64(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
+    CHECK_U64(origin.stats.tls_sessions, 1);
+    snprintf(command, sizeof command, "rm -r '%s'", dir);
+    CHECK(system(command) == 0);
 }
 
 TEST(pool_upstream, stays_in_the_lab) {
