@@ -81,7 +81,7 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         {0, "port-file", PLAB_OPT_TEXT, &options->port_file, "FILE",
          "write the port of each listener to FILE once miners may connect", 0, 0, NULL},
         {0, "web", PLAB_OPT_TEXT, &config->web_listen, "[ADDR:]PORT",
-         "live page, JSON API, /metrics; a PORT alone is on 127.0.0.1 (default: none)", 0, 0, NULL},
+         "live page, JSON API, /metrics; a PORT alone: on 127.0.0.1 (default none)", 0, 0, NULL},
         {0, "web-port-file", PLAB_OPT_TEXT, &options->web_port_file, "FILE",
          "write the port of --web to FILE", 0, 0, NULL},
         {0, "difficulty", PLAB_OPT_U64, &config->difficulty, "N",

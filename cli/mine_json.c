@@ -23,12 +23,14 @@ static json_t *pools_json(const struct plab_mine *mine, const struct plab_client
 static json_t *connection_json(const struct plab_mine *mine,
                                const struct plab_client_stats *client) {
     const bool tls = client->tls_version[0] != '\0';
-    return json_pack(
-        "{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s}", "source",
-        mine->config.solo != NULL ? "daemon" : "pools", "name", client->tally[client->pool].name,
-        "address", client->address, "tls", tls ? client->tls_version : NULL, "tls_fingerprint",
-        tls ? client->tls_fingerprint : NULL, "failures", (json_int_t)client->failures, "redirects",
-        (json_int_t)client->redirects, "last_failure", client->last_reason);
+    return json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s}", "source",
+                     mine->config.solo != NULL ? "daemon" : "pools", "dialect",
+                     mine->config.solo != NULL ? NULL : mine->config.client.dialect->name, "name",
+                     client->tally[client->pool].name, "address", client->address, "tls",
+                     tls ? client->tls_version : NULL, "tls_fingerprint",
+                     tls ? client->tls_fingerprint : NULL, "failures", (json_int_t)client->failures,
+                     "redirects", (json_int_t)client->redirects, "last_failure",
+                     client->last_reason);
 }
 
 static json_t *real_or_null(double value) {

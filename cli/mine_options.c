@@ -34,6 +34,7 @@ static const struct plab_verb verb = {
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
         "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
         "ahead.\n" PLAB_TLS_NOTES PLAB_TUNE_NOTES
+        "--dialect: xmrig, xmr-stak, xmr-stak-cpu, cpuminer-multi, stratum1, getblocktemplate.\n"
         "On a terminal: h hash rate, p pause, r resume, s results, c connection, q quit.\n"
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
@@ -87,8 +88,10 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
          "age at which a template is renewed (default 15s)", 1, 3600000, NULL},
         {0, "user-agent", PLAB_OPT_TEXT, &o->agent, "TEXT",
          "agent in the login (default: powlab/VERSION (Linux ...) ...)", 0, 0, NULL},
+        {0, "dialect", PLAB_OPT_TEXT, &o->dialect, "NAME",
+         "how it speaks to pools (default xmrig; --help lists them)", 0, 0, NULL},
         {0, "algo-list", PLAB_OPT_TEXT, &o->algo_list, "A,B,...",
-         "algorithms that the login lists (default: all that can be mined)", 0, 0, NULL},
+         "algorithms in the login, or xmrig (default: what can be mined)", 0, 0, NULL},
         {0, "cpu-affinity", PLAB_OPT_TEXT, &o->affinity, "MASK", "pin to the CPUs of 0x5", 0, 0,
          NULL},
         {0, "cpus", PLAB_OPT_TEXT, &o->cpus, "LIST", "pin to these CPUs, in this order: 0,2-3", 0,
@@ -155,29 +158,6 @@ static void list_algos(struct plab_stratum_login *login, const struct plab_algo 
     }
 }
 
-/* Names as they were given, known here or not: they are what a pool, or a detector, gets to see. */
-static enum plab_status take_algo_list(struct plab_stratum_login *login, const char *text,
-                                       struct plab_error *err) {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-";
-    const char *at = text;
-    do {
-        size_t len = strcspn(at, ",");
-        if (len == 0 || len >= PLAB_STRATUM_NAME_MAX || strspn(at, plain) != len ||
-            login->algo_count == PLAB_STRATUM_ALGO_MAX) {
-            char shown[120];
-            return plab_fail(err, PLAB_E_USAGE,
-                             "--algo-list \"%s\": expected at most %d names of at most %d letters, "
-                             "digits and /_.-, with commas between them",
-                             plab_log_escape(text, strlen(text), shown, sizeof shown),
-                             PLAB_STRATUM_ALGO_MAX, PLAB_STRATUM_NAME_MAX - 1);
-        }
-        snprintf(login->algo[login->algo_count++], sizeof login->algo[0], "%.*s", (int)len, at);
-        at += len + (at[len] == ',');
-    } while (*at != '\0');
-    return PLAB_OK;
-}
-
 static enum plab_status make_login(struct plab_stratum_login *login,
                                    const struct plab_mine_options *o, const struct plab_algo *algo,
                                    struct plab_error *err) {
@@ -194,7 +174,7 @@ static enum plab_status make_login(struct plab_stratum_login *login,
                            login->agent, err);
     }
     if (status == PLAB_OK && o->algo_list != NULL) {
-        return take_algo_list(login, o->algo_list, err);
+        return plab_dialect_algo_list(login, o->algo_list, algo->name, err);
     }
     list_algos(login, algo);
     return status;
@@ -304,6 +284,17 @@ static void set_client(struct plab_mine *mine) {
     client->log = &mine->cli.log;
 }
 
+static enum plab_status find_dialect(const char *name, const struct plab_dialect **out,
+                                     struct plab_error *err) {
+    enum plab_status status = plab_dialect_find(name, out, err);
+    if (status == PLAB_OK && (*out)->websocket) {
+        status =
+            plab_fail(err, PLAB_E_UNSUPPORTED,
+                      "the dialect %s needs a WebSocket, which this client does not open", name);
+    }
+    return status;
+}
+
 enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *err) {
     struct plab_miner_config *config = &mine->config;
     const struct plab_mine_options *o = &mine->options;
@@ -337,6 +328,9 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
     }
     if (status == PLAB_OK) {
         status = make_login(&config->client.login, o, config->algo, err);
+    }
+    if (status == PLAB_OK && o->dialect != NULL) {
+        status = find_dialect(o->dialect, &config->client.dialect, err);
     }
     if (status == PLAB_OK) {
         status = set_solo(mine, err);

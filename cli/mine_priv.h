@@ -26,7 +26,7 @@ struct plab_mine_http_options {
 struct plab_mine_options {
     struct plab_opt_list urls;
     const char *user, *pass, *algo, *rig_id, *agent, *affinity, *cpus, *stats, *daemon, *wallet,
-        *algo_list;
+        *algo_list, *dialect;
     uint64_t threads, duty, retries, retry_pause_ms, duration_ms, shares, poll_ms, job_timeout_ms;
     struct plab_mem_options mem;
     struct plab_tune_options tune;
