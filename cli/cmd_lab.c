@@ -28,7 +28,8 @@ static const struct plab_verb run_verb = {
                 "  powlab lab run --dry-run configs/scenarios/quickstart.yaml\n"
                 "  powlab lab run --scale 0.5 --out /tmp/short configs/scenarios/quickstart.yaml\n",
     .notes = "The run's folder, by default runs/<UTC time>-<name>, holds truth.jsonl, "
-             "timeline.csv,\nreport.json, logs/ and raw/. Its path is the last line on stdout "
+             "timeline.csv,\nreport.json, run.pcapng, flows.csv, logs/ and raw/. Its path is the "
+             "last line on stdout "
              "(with --json - it is\n\"folder\" in the report). Every login has the run's id in it. "
              "Exit code 1: an\nexpectation of the scenario wasn't met, or a process failed. "
              "configs/README.md\nexplains scenarios and the files of a run.\n",
@@ -242,6 +243,7 @@ static const struct {
 } verbs[] = {
     {"run", cmd_run, "run a scenario: pool, workers, phases, recorders, report"},
     {"detect", plab_cmd_lab_detect, "run detectors over a finished run, compare with the truth"},
+    {"flows", plab_cmd_lab_flows, "flows, labels and relabelled packets of a finished run, again"},
     {"sample", plab_cmd_lab_sample, "what a detector on the host could see of a process"},
     {"exec", cmd_exec, "run a program that is killed when its parent ends; used by run"},
 };

@@ -210,6 +210,7 @@ static void on_port_poll(uv_timer_t *timer) {
     plab_log_info(run->config->log, "the pool listens on %s", run->record->pool_address);
     plab_run_add_event(run, plab_clock_ns(), "pool_ready",
                        json_pack("{s:s}", "address", run->record->pool_address));
+    plab_run_capture_start(run, NULL, 0, -1);
     if (!run->stopping) {
         plab_run_tick(run); /* what came before the phases has rows of its own */
     }
@@ -347,6 +348,7 @@ static enum plab_status verdict(const struct plab_run *run, struct plab_error *e
 static enum plab_status finish(struct plab_run *run, struct plab_error *err) {
     struct plab_error why = {.text = ""};
     char path[PATH_MAX];
+    plab_run_capture_stop(run);
     run->record->end_ns = plab_clock_ns();
     plab_run_add_event(run, run->record->end_ns, "run_end",
                        json_pack("{s:s, s:b}", "end", plab_run_end_name(run->record->end),
@@ -355,6 +357,9 @@ static enum plab_status finish(struct plab_run *run, struct plab_error *err) {
     plab_run_recorder_finish(run);
     plab_run_folder_results(run->record);
     enum plab_status status = plab_run_folder_truth(run, &why);
+    if (status == PLAB_OK) {
+        status = plab_run_capture_files(run, &why);
+    }
     if (status != PLAB_OK) {
         plab_run_give_up(run, status, &why);
     }

@@ -23,6 +23,8 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "lab/capture.h"
+#include "lab/capture_files.h"
 #include "lab/detector.h"
 #include "lab/scenario.h"
 #include "lab/sensors.h"
@@ -96,6 +98,14 @@ struct plab_run_process {
     uint64_t dataset_bytes, dataset_full_bytes; /* precomputed, and of a whole dataset */
 };
 
+/* Packets, flows and labels. */
+struct plab_run_packets {
+    bool captured, has_files; /* a capture was begun; files were made when the run was over */
+    struct plab_capture_result capture;
+    struct plab_capture_files files;
+    uint64_t key_bytes; /* of TLS, in the capture */
+};
+
 struct plab_run_record {
     char id[PLAB_RUN_ID_LEN];
     char folder[PATH_MAX]; /* "" until it was made */
@@ -113,6 +123,7 @@ struct plab_run_record {
     size_t sensor_count;                             /* columns of host.csv */
     struct plab_absence absent[PLAB_RUN_ABSENT_MAX]; /* what could not be recorded, and why */
     size_t absent_count;
+    struct plab_run_packets packets;
 };
 
 /* Runs it. Blocks until all processes are gone. `*record` (to be freed) tells what happened, also

@@ -76,8 +76,9 @@ struct plab_run {
     struct plab_truth *truth;
     struct plab_timeline *timeline;
     struct plab_recorders *recorders;
-    size_t absent_told;        /* of what the recorders lack */
-    struct plab_child sampler; /* or a detector at a living process */
+    size_t absent_told;           /* of what the recorders lack */
+    struct plab_capture *capture; /* NULL: none is going on */
+    struct plab_child sampler;    /* or a detector at a living process */
     uint64_t ticks, last_tick_ns;
     double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;
@@ -202,5 +203,19 @@ PLAB_NODISCARD enum plab_status plab_run_observe_tick(struct plab_run *run, uint
 
 /* Ends a sampler that is at work. */
 void plab_run_observe_stop(struct plab_run *run);
+
+/* ---- run_capture.c: packets ---- */
+
+/* Begins to capture at the pool's address and tells so; when it can't, tells that. `interfaces`:
+ * where, none (NULL, 0): the loopback; `netns`: in which network namespace, -1: this one. */
+void plab_run_capture_start(struct plab_run *run, const char *const *interfaces,
+                            uint32_t interface_count, int netns);
+
+/* Ends it and tells what came of it; when none goes on, nothing happens. */
+void plab_run_capture_stop(struct plab_run *run);
+
+/* Puts TLS keys into the capture; makes flows and labels of it and of the merged truth. */
+PLAB_NODISCARD enum plab_status plab_run_capture_files(struct plab_run *run,
+                                                       struct plab_error *err);
 
 #endif

@@ -209,10 +209,40 @@ static json_t *recorders_json(const struct plab_run_record *record) {
     return json_pack("{s:o, s:o}", "sensors", count(record->sensor_count), "absent", absent);
 }
 
+static json_t *flows_json(const struct plab_capture_files *files) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "connections",
+                     count(files->connections), "records", count(files->records), "positive",
+                     count(files->positive), "benign", count(files->benign), "relabelled_packets",
+                     count(files->relabelled), "left_out_packets", count(files->left_out), "cut",
+                     (int)files->cut);
+}
+
+/* Null where packets weren't captured; `recorders` says why. */
+static json_t *packets_json(const struct plab_run_record *record) {
+    const struct plab_run_packets *packets = &record->packets;
+    const struct plab_capture_result *capture = &packets->capture;
+    if (!packets->captured) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets",
+                     count(capture->packets), "bytes", count(capture->bytes), "received",
+                     count(capture->received), "dropped", count(capture->dropped), "start_s",
+                     seconds_or_null(seconds_between(record->start_ns, capture->start_ns)), "end_s",
+                     seconds_or_null(seconds_between(record->start_ns, capture->end_ns)),
+                     "tls_key_bytes", count(packets->key_bytes), "failure",
+                     capture->failure[0] != '\0' ? json_string(capture->failure) : json_null(),
+                     "flows", packets->has_files ? flows_json(&packets->files) : json_null());
+}
+
 /* Only files that are there. */
 static json_t *artefacts_json(const struct plab_run_record *record) {
-    static const char *const names[] = {"scenario.yaml", "truth.jsonl", "timeline.csv", "host.csv",
-                                        "processes.csv", "threads.csv", "logs",         "raw"};
+    static const char *const names[] = {"scenario.yaml", "truth.jsonl",
+                                        "timeline.csv",  "host.csv",
+                                        "processes.csv", "threads.csv",
+                                        "run.pcapng",    "run-relabelled.pcapng",
+                                        "flows.csv",     "flows-cesnet.csv",
+                                        "flows-cic.csv", "labels.csv",
+                                        "logs",          "raw"};
     json_t *array = json_array();
     for (size_t i = 0; i < PLAB_ARRAY_LEN(names); i++) {
         char path[PATH_MAX + 32];
@@ -259,14 +289,15 @@ json_t *plab_summary_json(const struct plab_run_config *config,
         json_array_append_new(processes, process_json(&record->processes[i], record));
     }
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "schema", "powlab-run/1", "run", record->id, "folder", record->folder, "start_wall", wall,
         "start_t_ns", count(record->start_ns), "end", plab_run_end_name(record->end), "complete",
         (int)(record->end == PLAB_RUN_COMPLETED), "exit_code", plab_status_exit_code(result),
         "scenario", scenario_json(config), "environment", environment_json(config), "totals",
         totals_json(record, config->scenario->phase_count), "expect",
         expect_json(config->scenario, record), "phases", phases, "processes", processes,
-        "recorders", recorders_json(record), "artefacts", artefacts_json(record));
+        "recorders", recorders_json(record), "packets", packets_json(record), "artefacts",
+        artefacts_json(record));
 }
 
 enum plab_status plab_summary_write(const struct plab_run_config *config,

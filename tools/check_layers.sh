@@ -34,7 +34,8 @@ third_party() {
     jansson.h) echo "daemon stratum pool_client pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "yaml lab pool" ;;
     randomx.h) echo "bench/peers tests" ;;
-    openssl/*) echo "net tests" ;;
+    openssl/*) echo "net lab tests" ;;
+    pcap/*) echo "lab" ;;
     criterion/*) echo "tests" ;;
     *) echo "any" ;;
     esac
