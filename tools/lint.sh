@@ -80,7 +80,7 @@ scripts() {
 # but definitions that only the Makefile can give, and pow/aes_soft.c, whose tables of 2048 computed
 # entries take minutes.
 tidy() {
-    flags="-std=c11 -D_GNU_SOURCE -I. -msse4.1 -maes $(pkg-config --cflags hwloc libuv libwebsockets jansson libcyaml libcpuid)"
+    flags="-std=c11 -D_GNU_SOURCE -I. -msse4.1 -maes $(pkg-config --cflags hwloc libuv libwebsockets libpcap jansson libcyaml libcpuid)"
     export flags
     # shellcheck disable=SC2016 # expanded by the inner shell
     sources | grep '\.c$' | grep -Ev '^(arch/arm/|tests/|cli/version\.c|pow/aes_soft\.c)' |

@@ -264,7 +264,7 @@ TEST(capture_files, keys_come_before_packets_and_once) {
     write_capture(false);
     CHECK(plab_capture_files_embed_keys(folder, &bytes, &err) == PLAB_OK && bytes == 0);
     CHECK_U64(keys_in(path_in("run.pcapng")), 0);
-    char command[128];
+    char command[256];
     snprintf(command, sizeof command, "mkdir %s/raw && echo KEY >%s/raw/pool.keylog", folder,
              folder);
     CHECK(system(command) == 0);
