@@ -15,7 +15,8 @@ static const struct plab_verb verb = {
                 "  powlab lab flows --relabel-pool 198.51.100.7 RUN\n",
     .notes = "Reads run.pcapng and truth.jsonl of the run's folder and writes, over what is "
              "there,\nflows.csv, flows-cesnet.csv, flows-cic.csv, labels.csv and "
-             "run-relabelled.pcapng.\nKey logs raw/*.keylog are put into run.pcapng. "
+             "run-relabelled.pcapng.\nKey logs (raw/tls-keys.log, raw/*.keylog) are put into "
+             "run.pcapng. "
              "docs/datasets.md explains the columns.\n",
 };
 

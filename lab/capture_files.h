@@ -41,9 +41,9 @@ PLAB_NODISCARD enum plab_status
 plab_capture_files_make(const struct plab_capture_files_config *config,
                         struct plab_capture_files *result, struct plab_error *err);
 
-/* Puts the key logs `raw/?*.keylog` of a run's folder into its run.pcapng, in front of the packets,
- * so that Wireshark decrypts by itself. `*bytes`: of keys, 0 when there are none and nothing was
- * done. */
+/* Puts the key logs of a run's folder, `raw/tls-keys.log` and `raw/?*.keylog`, into its run.pcapng,
+ * in front of the packets, so that Wireshark decrypts by itself. `*bytes`: of keys, 0 when there
+ * are none and nothing was done. */
 PLAB_NODISCARD enum plab_status plab_capture_files_embed_keys(const char *folder, uint64_t *bytes,
                                                               struct plab_error *err);
 

@@ -24,11 +24,11 @@ static enum plab_status add_log(const char *path, char *keys, size_t *len, struc
     return status;
 }
 
-static enum plab_status read_logs(const char *folder, char *keys, size_t *len,
+static enum plab_status read_logs(const char *folder, const char *names, char *keys, size_t *len,
                                   struct plab_error *err) {
     char pattern[PATH_MAX];
     glob_t found;
-    snprintf(pattern, sizeof pattern, "%s/raw/?*.keylog", folder);
+    snprintf(pattern, sizeof pattern, "%s/raw/%s", folder, names);
     enum plab_status status = PLAB_OK;
     if (glob(pattern, 0, NULL, &found) == 0) {
         for (size_t i = 0; status == PLAB_OK && i < found.gl_pathc; i++) {
@@ -103,7 +103,10 @@ enum plab_status plab_capture_files_embed_keys(const char *folder, uint64_t *byt
     if (keys == NULL) {
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory for TLS keys");
     }
-    enum plab_status status = read_logs(folder, keys, &len, err);
+    enum plab_status status = read_logs(folder, "?*.keylog", keys, &len, err);
+    if (status == PLAB_OK) {
+        status = read_logs(folder, "tls-keys.log", keys, &len, err);
+    }
     snprintf(path, sizeof path, "%s/run.pcapng", folder);
     if (status == PLAB_OK && len > 0) {
         status = rewrite(path, keys, len, err);

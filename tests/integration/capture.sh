@@ -125,6 +125,20 @@ if [ -s "$run/run.pcapng" ]; then
     check "a cut capture is read up to there, and told" grep -q 'ends within a block' "$work/out"
     same "its pool where it was asked to be" "$(read_by "$other" -T fields -e ip.dst | grep -c '^198.51.100.7$')" \
         "$(read_by "$other" -Y "tcp.dstport == $port" | wc -l)"
+
+    # TLS: the keys are in the file, so that Wireshark decrypts by itself.
+    if [ "$(id -u)" -eq 0 ]; then
+        sed 's/^pool: {/pool: {tls: true, /; s/5s/3s/' "$work/short.yaml" >"$work/tls.yaml"
+        run=$work/tls
+        check "a run over TLS" "$POWLAB" lab run --out "$run" "$work/tls.yaml"
+        check "is read in clear text" sh -c 'tshark -r "$1" -q -z follow,tls,ascii,0 2>/dev/null | grep "\"method\":\"login\""' \
+            sh "$run/run.pcapng"
+        check "also where it was relabelled" sh -c 'tshark -r "$1" -q -z follow,tls,ascii,0 2>/dev/null | grep "\"method\":\"login\""' \
+            sh "$run/run-relabelled.pcapng"
+        ja3=$(read_by "$run/run.pcapng" -Y tls.handshake.ja3 -T fields -e tls.handshake.ja3 | head -n 1)
+        check "JA3 is tshark's" grep -q ",$ja3," "$run/flows.csv"
+        check "which there is" test -n "$ja3"
+    fi
 else
     echo "      neither root nor user namespaces: captures weren't tested"
 fi
