@@ -111,14 +111,14 @@ TEST(pool_limits, S5_shares_after_a_retarget) {
 TEST(pool_limits, idle_deadline_counts_from_the_last_good_request) {
     char line[300];
     lab_init(&lab, &mini_cn);
-    lab.config.idle_deadline_ms = 1000;
+    lab.config.idle_deadline_ms = 1500;
     lab_start(&lab);
     client_login(&a, &lab, "talks");
     client_login(&b, &lab, "silent");
     uint64_t began_ns = plab_clock_ns();
     snprintf(line, sizeof line, "{\"id\":2,\"method\":\"keepalived\",\"params\":{\"id\":\"%s\"}}\n",
              a.session);
-    while (ms_since(began_ns) < 1200) {
+    while (ms_since(began_ns) < 1700) {
         client_send(&a, line);
         CHECK(client_response(&a) && a.reply.ok);
         client_send(&b, "{\"id\":"); /* half a line is none */

@@ -285,6 +285,9 @@ TEST(pool_upstream, a_proxy_behind_a_proxy) {
     lab_start(&outer);
     client_login(&a, &outer, "worker1");
     CHECK_U64(top_byte(&a), 1);
+    client_login(&many[0], &outer, "worker2"); /* waits for a session of its own */
+    CHECK_U64(top_byte(&many[0]), 2);
+    client_close(&many[0]);
     mine(&a, 0, true, &submit);
     CHECK_STR(client_submit(&a, &submit), "");
     client_close(&a);
@@ -293,6 +296,7 @@ TEST(pool_upstream, a_proxy_behind_a_proxy) {
     lab_stop(&proxy);
     lab_stop(&origin);
     CHECK_U64(outer.stats.upstream_accepted, 1);
+    CHECK(outer.stats.upstream_links >= 2);
     CHECK_U64(proxy.stats.upstream_accepted, 1);
     CHECK_U64(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
 }
