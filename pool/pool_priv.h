@@ -247,8 +247,8 @@ enum plab_upstream_join {
 /* Gives a session its place, if it has none. */
 enum plab_upstream_join plab_upstream_join(struct plab_session *session);
 void plab_upstream_leave(struct plab_session *session);
-/* The newest job of the session's link. */
-struct plab_template *plab_upstream_template(const struct plab_session *session);
+/* The newest job of a link; NULL: none yet. Borrowed. */
+struct plab_template *plab_upstream_tip(const struct plab_pool *pool, unsigned link);
 /* Sends a share to the pool whose job it is for. PLAB_VERDICT_ACCEPTED: it was sent, and
  * plab_share_returned() follows with `cookie`; else why not. */
 enum plab_verdict plab_upstream_forward(struct plab_pool *pool,

@@ -100,14 +100,14 @@ static void on_job(void *cookie, const struct plab_client_job *given) {
     if (given->extensions & PLAB_EXT_NICEHASH) {
         plab_split_narrow(&link->upstream->split, link->index);
     }
+    plab_work_install(pool, plab_template_ref(tmpl)); /* compares it with the one before */
     plab_template_unref(&link->tmpl);
     link->tmpl = tmpl;
-    plab_work_install(pool, plab_template_ref(tmpl));
     hand_on(link);
 }
 
-struct plab_template *plab_upstream_template(const struct plab_session *session) {
-    return session->pool->upstream->links[session->place.link].tmpl;
+struct plab_template *plab_upstream_tip(const struct plab_pool *pool, unsigned link) {
+    return pool->upstream->links[link].tmpl;
 }
 
 /* ---- links ---- */

@@ -9,12 +9,10 @@
 #include "stratum/target.h"
 
 bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl) {
-    if (tmpl->fixed) {
-        return true; /* the pool that it is from will tell */
-    }
-    return pool->tmpl != NULL &&
-           memcmp(tmpl->blob + tmpl->block.prev_id_at,
-                  pool->tmpl->blob + pool->tmpl->block.prev_id_at, PLAB_BLOCK_ID_BYTES) == 0;
+    const struct plab_template *tip =
+        tmpl->fixed ? plab_upstream_tip(pool, tmpl->info.link) : pool->tmpl;
+    return tip != NULL && memcmp(tmpl->blob + tmpl->block.prev_id_at,
+                                 tip->blob + tip->block.prev_id_at, PLAB_BLOCK_ID_BYTES) == 0;
 }
 
 static const struct plab_pool_job *add_job(struct plab_session *session, struct plab_template *tmpl,
@@ -32,7 +30,7 @@ static const struct plab_pool_job *add_job(struct plab_session *session, struct 
 unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_job *wire) {
     struct plab_pool *pool = session->pool;
     struct plab_template *tmpl =
-        pool->upstream != NULL ? plab_upstream_template(session) : pool->tmpl;
+        pool->upstream != NULL ? plab_upstream_tip(pool, session->place.link) : pool->tmpl;
     const struct plab_template_info *info = &tmpl->info;
     char hex[17];
     uint64_t difficulty = session->vardiff.difficulty;
@@ -129,8 +127,9 @@ void plab_work_install(struct plab_pool *pool, struct plab_template *tmpl) {
                                     .seed = info->has_seed ? info->seed : NULL};
     plab_pool_emit(pool, &event);
     if (moved) {
-        plab_log_info(pool->config.log, "height %llu, network difficulty %llu",
-                      (unsigned long long)info->height, (unsigned long long)info->difficulty);
+        plab_log_info(pool->config.log, "height %llu, %s difficulty %llu",
+                      (unsigned long long)info->height, tmpl->fixed ? "upstream" : "network",
+                      (unsigned long long)info->difficulty);
     }
     if (!pool->ready) {
         open_the_doors(pool);

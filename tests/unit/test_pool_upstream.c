@@ -156,7 +156,7 @@ TEST(pool_upstream, nonces_of_a_neighbour_are_refused) {
 }
 
 TEST(pool_upstream, new_blocks_are_handed_on) {
-    struct plab_stratum_submit submit;
+    struct plab_stratum_submit submit, late;
     prepare_origin(&mini_cn);
     origin.config.network_difficulty = UPSTREAM_DIFFICULTY;
     lab_start(&origin);
@@ -164,6 +164,7 @@ TEST(pool_upstream, new_blocks_are_handed_on) {
     lab_start(&proxy);
     client_login(&a, &proxy, "worker1");
     uint64_t height = a.job.height;
+    mine(&a, 0, false, &late);
     for (unsigned i = 1; i <= 3; i++) {
         mine(&a, 0, true, &submit);
         CHECK_STR(client_submit(&a, &submit), "");
@@ -171,6 +172,7 @@ TEST(pool_upstream, new_blocks_are_handed_on) {
             CHECK(client_job(&a));
         }
     }
+    CHECK_STR(client_submit(&a, &late), "Block expired"); /* known here as well as there */
     client_close(&a);
     lab_stop(&proxy);
     lab_stop(&origin);
