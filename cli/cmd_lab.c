@@ -17,6 +17,7 @@
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "lab/child.h"
+#include "lab/report.h"
 #include "lab/run.h"
 #include "lab/summary.h"
 
@@ -92,6 +93,9 @@ static enum plab_status run_and_tell(const struct plab_cli *cli,
                                              .count = config->detector_count,
                                              .expect = &config->scenario->expect};
         also(&status, err, plab_lab_detect(&what, record->folder, cli, &why), &why);
+    }
+    if (has_folder && record->end != PLAB_RUN_WRITE_FAILED) {
+        also(&status, err, plab_report_build(record->folder, &why), &why);
     }
     if (!to_stdout && has_folder) {
         printf("%s\n", record->folder);

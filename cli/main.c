@@ -20,6 +20,7 @@ static const struct {
     {"pool", plab_cmd_pool, "the local testnet pool"},
     {"mine", plab_cmd_mine, "pinned workers feeding a Stratum client"},
     {"lab", plab_cmd_lab, "run a whole scenario: lab run SCENARIO"},
+    {"report", plab_cmd_report, "(re-)build the HTML report of a run"},
     {"selftest", plab_cmd_selftest, "embedded known answers, seconds"},
     {"version", plab_cmd_version, "version and build"},
 };

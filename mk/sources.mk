@@ -9,7 +9,7 @@ CORE_SRC := $(foreach d,$(CORE_DIRS),$(wildcard $(d)/*.c))
 APP_SRC := $(filter-out cli/main.c,$(foreach d,$(APP_DIRS),$(wildcard $(d)/*.c)))
 
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
-APP_OBJ := $(APP_SRC:%.c=$(B)/%.o) $(B)/gen/web_assets.o
+APP_OBJ := $(APP_SRC:%.c=$(B)/%.o) $(B)/gen/web_assets.o $(B)/gen/report_assets.o
 
 # Rewritten only when the flags change, so that a change of flags rebuilds everything.
 FLAGS_STAMP := $(B)/.flags
@@ -18,12 +18,17 @@ FLAGS_TEXT = $(CC) $(CFLAGS_ALL)
 $(FLAGS_STAMP): force
 	$(Q)mkdir -p $(@D); echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
 
-# The files of the pool's web page, as bytes.
+# Files that become part of the program, as bytes: the pool's web page, and what a report is made of.
 WEB_FILES := $(sort $(wildcard pool/web/*))
+DYGRAPHS := /usr/share/javascript/dygraphs
+REPORT_FILES := $(sort $(wildcard lab/report/*)) $(DYGRAPHS)/dygraph.min.js $(DYGRAPHS)/dygraph.min.css
 $(B)/gen/web_assets.c: $(WEB_FILES) tools/embed.sh
 	$(call say,EMBED,$@)
-	$(Q)mkdir -p $(@D) && tools/embed.sh $(WEB_FILES) >$@.tmp && mv $@.tmp $@
-$(B)/gen/web_assets.o: $(B)/gen/web_assets.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D) && tools/embed.sh pool/web_priv.h plab_web_assets $(WEB_FILES) >$@.tmp && mv $@.tmp $@
+$(B)/gen/report_assets.c: $(REPORT_FILES) tools/embed.sh
+	$(call say,EMBED,$@)
+	$(Q)mkdir -p $(@D) && tools/embed.sh lab/report_priv.h plab_report_assets $(REPORT_FILES) >$@.tmp && mv $@.tmp $@
+$(B)/gen/%_assets.o: $(B)/gen/%_assets.c $(FLAGS_STAMP)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 

@@ -137,7 +137,8 @@ static void reply_events(struct plab_web *web, struct plab_httpd_reply *reply) {
 }
 
 static bool reply_asset(const struct plab_http_head *request, struct plab_httpd_reply *reply) {
-    const struct plab_web_asset *asset = plab_web_asset(request->path.at, request->path.len);
+    const struct plab_asset *asset =
+        plab_asset_find(&plab_web_assets, request->path.at, request->path.len);
     if (asset == NULL) {
         return false;
     }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/asset.h"
 #include "pool/metrics.h"
 #include "pool/web.h"
 
@@ -37,17 +38,7 @@ struct json_t *plab_web_snapshot(const struct plab_web_view *view);
 /* The OpenMetrics text; returns owned (free()), NULL without memory. */
 char *plab_web_metrics(const struct plab_web_view *view, size_t *len);
 
-/* A file of the page, compiled in. */
-struct plab_web_asset {
-    const char *path, *type;
-    const unsigned char *bytes;
-    size_t len;
-};
-
-extern const struct plab_web_asset plab_web_assets[];
-extern const size_t plab_web_asset_count;
-
-/* The asset of a path, NULL when there is none. */
-const struct plab_web_asset *plab_web_asset(const char *path, size_t path_len);
+/* The page's files, compiled in. */
+extern const struct plab_assets plab_web_assets;
 
 #endif

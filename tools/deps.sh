@@ -6,7 +6,7 @@ set -eu
 
 build="gcc libc6-dev make pkg-config git
 libhwloc-dev libuv1-dev libwebsockets-dev libwebsockets-evlib-uv libssl-dev libjansson-dev libcyaml-dev
-libyaml-dev libpcap-dev"
+libyaml-dev libpcap-dev libjs-dygraphs"
 # libcpuid only knows x86.
 case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 

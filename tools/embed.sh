@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes C to stdout that holds the files of the pool's web page: tools/embed.sh FILE...
+# Writes C to stdout that holds files, as a table for base/asset.h: tools/embed.sh HEADER TABLE FILE...
 set -eu
 
 type_of() {
@@ -15,8 +15,11 @@ type_of() {
     esac
 }
 
+header=$1
+table=$2
+shift 2
 echo '/* Made by tools/embed.sh. */'
-echo '#include "pool/web_priv.h"'
+echo "#include \"$header\""
 n=0
 for file in "$@"; do
     echo "static const unsigned char file_${n}[] = {"
@@ -24,7 +27,7 @@ for file in "$@"; do
     echo '};'
     n=$((n + 1))
 done
-echo 'const struct plab_web_asset plab_web_assets[] = {'
+echo 'static const struct plab_asset items[] = {'
 n=0
 for file in "$@"; do
     name=${file##*/}
@@ -34,4 +37,4 @@ for file in "$@"; do
     n=$((n + 1))
 done
 echo '};'
-echo 'const size_t plab_web_asset_count = sizeof plab_web_assets / sizeof plab_web_assets[0];'
+echo "const struct plab_assets $table = {items, sizeof items / sizeof items[0]};"

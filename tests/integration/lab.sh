@@ -127,11 +127,22 @@ rate() { # phase: mean of the timeline's rate, times 100
 check "the timeline has a rate" test "$(rate full)" -gt 0
 check "and none when nobody mines" grep -q ',idle,0,0,0.00,' "$run/timeline.csv"
 check "half load is half duty" grep -rq "hashing 50 % of the time" "$run/logs"
+check "a report beside it" grep -q '"folder":"' "$run/report.html"
+# What a person sees: the page in a real browser, its own errors in the console.
+chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --user-data-dir="$work/chromium" --enable-logging=stderr \
+    --virtual-time-budget=4000 --dump-dom "file://$run/report.html" >"$work/dom" 2>"$work/browser"
+check "the browser shows phases" grep -q '<td>idle</td>' "$work/dom"
+check "and charts" grep -q '<canvas' "$work/dom"
+check "and has nothing to complain about" test -z "$(grep CONSOLE "$work/browser")"
 exits "detectors run over the run" 0 "$POWLAB" lab detect --detectors configs/detectors "$run"
+exits "a report is built again" 0 "$POWLAB" report "$run"
+check "with the detectors" grep -q "powlab-verdicts/1" "$run/report.html"
+exits "a report of nothing" 2 "$POWLAB" report "$work"
 check "each with a verdict" grep -q '"schema": "powlab-verdicts/1"' "$run/verdicts.json"
 check "the miner's command line is found" \
     grep -q '"detector":"command-line".*"side":"mining"' "$run/detections.jsonl"
-check "a program that isn't there isn't silent" grep -qE '^(zeek|suricata) .*(not installed|[0-9])' "$work/out"
+check "a program that isn't there isn't silent" grep -qE '^(zeek|suricata) .*(not |[0-9])' "$work/out"
 id=$(sed -n 's/^  "run": "\(.*\)",$/\1/p' "$run/report.json")
 check "logins name the run" grep -q "\"event\":\"login\".*\"login\":\"lab-$id-w\"" "$run/truth.jsonl"
 check "no process is left" gone "$run"
