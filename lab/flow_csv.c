@@ -15,13 +15,14 @@
 #define SEQUENCE_TEXT ((size_t)PLAB_FLOW_FIRST * 24 + 1)
 
 static const char own_columns[] =
-    "connection,part,end_reason,protocol,client_ip,client_port,server_ip,server_port,start_s,end_s,"
+    "connection,part,end_reason,protocol,src_ip,src_port,dst_ip,dst_port,start_t_s,end_t_s,"
     "duration_s,packets_fwd,packets_bwd,bytes_fwd,bytes_bwd,payload_bytes_fwd,payload_bytes_bwd,"
-    "data_packets_fwd,data_packets_bwd,fin_fwd,syn_fwd,rst_fwd,psh_fwd,ack_fwd,urg_fwd,fin_bwd,"
-    "syn_bwd,rst_bwd,psh_bwd,ack_bwd,urg_bwd,gap_min_fwd_s,gap_mean_fwd_s,gap_max_fwd_s,gap_sd_fwd_"
-    "s,gap_min_bwd_s,gap_mean_bwd_s,gap_max_bwd_s,gap_sd_bwd_s,burstiness,fano,payload_hist_fwd,"
+    "data_packets_fwd,data_packets_bwd,fin_fwd,syn_fwd,rst_fwd,psh_fwd,ack_fwd,urg_fwd,fin_bwd,syn_"
+    "bwd,rst_bwd,psh_bwd,ack_bwd,urg_bwd,gap_min_fwd_s,gap_mean_fwd_s,gap_max_fwd_s,gap_sd_fwd_s,"
+    "gap_min_bwd_s,gap_mean_bwd_s,gap_max_bwd_s,gap_sd_bwd_s,burstiness,fano,payload_hist_fwd,"
     "payload_hist_bwd,first_lengths,first_directions,first_times_s,first_flags,kind,json_keys,"
-    "method,sni,ja3,dialect_seen,dialect,truth,label,run,scenario,phases,worker,login,agent";
+    "method,sni,ja3,dialect_seen,dialect,truth,positive,label,run,scenario,phases,worker,login,"
+    "agent";
 
 struct plab_flow_tables {
     struct plab_csv *own, *cesnet, *cic;
@@ -140,6 +141,7 @@ static void put_wire(struct plab_csv *csv, const struct plab_flow *flow) {
 static void put_label(struct plab_csv *csv, const struct plab_flow_label *label) {
     plab_csv_text(csv, label->dialect);
     plab_csv_text(csv, label->truth);
+    plab_csv_text(csv, label->truth[0] == 'p' ? "1" : label->truth[0] == 'b' ? "0" : "");
     plab_csv_text(csv, label->label);
     plab_csv_text(csv, label->run);
     plab_csv_text(csv, label->scenario);

@@ -13,7 +13,8 @@
 /* A capture's times and a process's aren't taken at the same place: this much may be between. */
 #define SLACK_S 1.0
 
-bool plab_label_is_benign(const char *label) {
+/* A process that doesn't mine is told as such, or by a label that says so. */
+static bool is_benign(const char *label) {
     return strncmp(label, "benign", 6) == 0;
 }
 
@@ -84,15 +85,26 @@ static bool take_phase_end(struct plab_labels *labels, const json_t *event, doub
     return true;
 }
 
-/* The login a process was started with: "--user=LOGIN". */
-static void read_user(struct plab_label_process *process, const json_t *event) {
-    const json_t *argv = json_object_get(event, "argv");
+/* What a command line tells of an option: "--user=x", or "-u x". NULL: nothing. */
+static const char *option_of(const json_t *argv, const char *with_value, const char *alone) {
+    size_t len = strlen(with_value);
     for (size_t i = 0; i < json_array_size(argv); i++) {
         const char *word = json_string_value(json_array_get(argv, i));
-        if (word != NULL && strncmp(word, "--user=", 7) == 0) {
-            snprintf(process->user, sizeof process->user, "%s", word + 7);
+        if (word != NULL && strncmp(word, with_value, len) == 0) {
+            return word + len;
+        }
+        if (word != NULL && strcmp(word, alone) == 0) {
+            return json_string_value(json_array_get(argv, i + 1));
         }
     }
+    return NULL;
+}
+
+static void read_argv(struct plab_label_process *process, const json_t *argv) {
+    const char *user = option_of(argv, "--user=", "-u");
+    const char *dialect = option_of(argv, "--dialect=", "--dialect");
+    snprintf(process->user, sizeof process->user, "%s", user != NULL ? user : "");
+    snprintf(process->dialect, sizeof process->dialect, "%s", dialect != NULL ? dialect : "");
 }
 
 static bool take_process_start(struct plab_labels *labels, const json_t *event, double t_s) {
@@ -105,7 +117,9 @@ static bool take_process_start(struct plab_labels *labels, const json_t *event, 
     process->worker = strcmp(text_of(event, "role"), "worker") == 0;
     process->start_s = t_s;
     process->end_s = INFINITY;
-    read_user(process, event);
+    read_argv(process, json_object_get(event, "argv"));
+    process->benign = json_is_false(json_object_get(event, "mining")) || is_benign(process->label);
+    labels->has_benign |= process->benign;
     return true;
 }
 
@@ -153,6 +167,19 @@ static bool take_connect(struct plab_labels *labels, const json_t *event, double
     return true;
 }
 
+/* The session is that process's. What the session itself told goes first. */
+static void own(struct plab_label_session *session, const struct plab_label_process *process) {
+    session->owned = true;
+    session->benign = process->benign;
+    memcpy(session->process, process->name, sizeof session->process);
+    if (session->label[0] == '\0') {
+        memcpy(session->label, process->label, sizeof session->label);
+    }
+    if (session->dialect[0] == '\0') {
+        memcpy(session->dialect, process->dialect, sizeof session->dialect);
+    }
+}
+
 static bool take_login(struct plab_labels *labels, const json_t *event, double t_s) {
     struct plab_label_session *session = session_of(labels, event);
     if (session == NULL) {
@@ -165,8 +192,7 @@ static bool take_login(struct plab_labels *labels, const json_t *event, double t
         for (size_t i = 0; i < labels->process_count; i++) {
             const struct plab_label_process *process = &labels->processes[i];
             if (process->user[0] != '\0' && strcmp(process->user, session->login) == 0) {
-                memcpy(session->process, process->name, sizeof session->process);
-                memcpy(session->label, process->label, sizeof session->label);
+                own(session, process);
             }
         }
     }
@@ -183,12 +209,19 @@ static bool take_disconnect(struct plab_labels *labels, const json_t *event, dou
 
 static bool take_socket(struct plab_labels *labels, const json_t *event, double t_s) {
     struct plab_label_session *session = new_session(labels, event, "local", t_s);
-    if (session != NULL) {
-        session->claimed = true;
-        COPY(session->process, event, "process");
-        COPY(session->label, event, "label");
-        COPY(session->dialect, event, "dialect");
+    if (session == NULL) {
+        return true;
     }
+    session->claimed = session->owned = true;
+    COPY(session->process, event, "process");
+    COPY(session->label, event, "label");
+    COPY(session->dialect, event, "dialect");
+    for (size_t i = 0; i < labels->process_count; i++) {
+        if (strcmp(labels->processes[i].name, session->process) == 0) {
+            own(session, &labels->processes[i]);
+        }
+    }
+    session->benign |= is_benign(session->label);
     return true;
 }
 
@@ -330,6 +363,15 @@ static void write_phases(const struct plab_labels *labels, double start_s, doubl
     }
 }
 
+/* Who logs in without being a process of the run is a miner only where nothing else was started. */
+static const char *truth_of(const struct plab_labels *labels,
+                            const struct plab_label_session *session) {
+    if (session->benign) {
+        return "benign";
+    }
+    return session->owned || !labels->has_benign ? "positive" : "unknown";
+}
+
 void plab_labels_flow(const struct plab_labels *labels, const struct plab_flow *flow,
                       struct plab_flow_label *out) {
     double start_s = plab_labels_seconds(labels, flow->start_wall_ns);
@@ -350,6 +392,6 @@ void plab_labels_flow(const struct plab_labels *labels, const struct plab_flow *
         out->login = session->login;
         out->agent = session->agent;
         out->dialect = session->dialect;
-        out->truth = plab_label_is_benign(out->label) ? "benign" : "positive";
+        out->truth = truth_of(labels, session);
     }
 }

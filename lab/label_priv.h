@@ -15,7 +15,8 @@ struct plab_label_session {
     struct plab_endpoint peer;
     double start_s, end_s; /* end: INFINITY while it is open */
     uint64_t number;       /* the pool's */
-    bool claimed;          /* by a process other than the pool: `label` is its own */
+    bool claimed;          /* by a process itself, not by the pool */
+    bool benign, owned;    /* by what its process is; owned: that is known */
     char login[PLAB_LABEL_TEXT], agent[PLAB_LABEL_TEXT], dialect[32];
     char process[PLAB_SCENARIO_NAME_MAX + 16], label[PLAB_LABEL_TEXT];
 };
@@ -23,7 +24,8 @@ struct plab_label_session {
 /* A time in which a process ran. */
 struct plab_label_process {
     char name[PLAB_SCENARIO_NAME_MAX + 16], user[PLAB_LABEL_TEXT], label[PLAB_LABEL_TEXT];
-    bool worker;
+    char dialect[32];
+    bool worker, benign;
     double start_s, end_s;
 };
 
@@ -43,16 +45,13 @@ struct plab_labels {
     char run[PLAB_LABEL_TEXT], scenario[PLAB_LABEL_TEXT], label[PLAB_LABEL_TEXT];
     char pool[PLAB_LABEL_TEXT];
     uint64_t start_wall_ns;
-    double end_s; /* of the last event */
-    bool started;
+    double end_s;             /* of the last event */
+    bool started, has_benign; /* a process that doesn't mine was started */
     struct plab_label_session *sessions;
     struct plab_label_process *processes;
     struct plab_label_phase *phases;
     struct plab_label_share *shares;
     size_t session_count, process_count, phase_count, share_count;
 };
-
-/* A label that begins with "benign" says so; everything else that a run starts is positive. */
-bool plab_label_is_benign(const char *label);
 
 #endif

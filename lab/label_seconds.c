@@ -53,7 +53,7 @@ static void count_all(const struct plab_labels *labels, const struct plab_label_
         if (process->worker) {
             mark(seconds, count, process->start_s, process->end_s, workers_of);
         }
-        if (process->worker && !plab_label_is_benign(process->label)) {
+        if (process->worker && !process->benign) {
             mark(seconds, count, process->start_s, process->end_s, mining_of);
         }
     }

@@ -88,7 +88,7 @@ if [ -s "$run/run.pcapng" ]; then
     same "and their bytes" "$(awk -F, 'NR > 1 {n += $14 + $15} END {print n}' "$run/flows.csv")" "$bytes"
     payload=$(read_by "$run/run.pcapng" -T fields -e tcp.len | awk '{n += $1} END {print n}')
     same "and their payloads" "$(awk -F, 'NR > 1 {n += $16 + $17} END {print n}' "$run/flows.csv")" "$payload"
-    same "all are positive" "$(grep -c ',positive,cryptomining,' "$run/flows.csv")" 2
+    same "all are positive" "$(grep -c ',positive,1,cryptomining,' "$run/flows.csv")" 2
     check "and know their workers" grep -q "full,worker-v,lab-$id-v," "$run/flows.csv"
     for table in flows flows-cesnet flows-cic labels; do
         same "rows of $table.csv are as long as its head" \

@@ -23,14 +23,19 @@ static const char truth[] =
     "{\"t_s\":0.2,\"source\":\"lab\",\"event\":\"phase_start\",\"phase\":\"one\",\"load_percent\":"
     "80}\n"
     "{\"t_s\":0.2,\"source\":\"lab\",\"event\":\"process_start\",\"process\":\"worker-w\","
-    "\"role\":\"worker\",\"argv\":[\"powlab\",\"mine\",\"--user=lab-abcd-w\"],\"label\":\"mining\"}"
+    "\"role\":\"worker\",\"argv\":[\"powlab\",\"mine\",\"--user=lab-abcd-w\",\"--dialect=xmrig\"],"
+    "\"label\":\"mining\"}"
     "\n"
     "{\"t_s\":0.3,\"source\":\"pool\",\"event\":\"connect\",\"session\":1,"
     "\"peer\":\"127.0.0.1:50000\"}\n"
     "{\"t_s\":0.3,\"source\":\"pool\",\"event\":\"login\",\"session\":1,\"login\":\"lab-abcd-w\","
-    "\"agent\":\"powlab\",\"dialect\":\"xmrig\"}\n"
+    "\"agent\":\"powlab\"}\n"
+    "{\"t_s\":0.3,\"source\":\"pool\",\"event\":\"connect\",\"session\":2,\"peer\":\"127.0.0.1:"
+    "50003\"}\n"
+    "{\"t_s\":0.3,\"source\":\"lab\",\"event\":\"process_start\",\"process\":\"benign-1\",\"role\":"
+    "\"control\",\"mining\":false}\n"
     "{\"t_s\":0.4,\"source\":\"lab\",\"event\":\"socket\",\"process\":\"benign-1\","
-    "\"local\":\"127.0.0.1:50001\",\"label\":\"benign json\"}\n"
+    "\"local\":\"127.0.0.1:50001\"}\n"
     "{\"t_s\":1.5,\"source\":\"pool\",\"event\":\"share\",\"session\":1,\"verdict\":\"accepted\"}\n"
     "not JSON\n"
     "{\"t_s\":2.5,\"source\":\"pool\",\"event\":\"share\",\"session\":1,\"verdict\":\"stale\"}\n"
@@ -98,6 +103,9 @@ TEST(label, flows) {
     plab_labels_flow(labels, &flow, &label);
     CHECK_STR(label.truth, "unknown");
     flow = flow_of("127.0.0.1:50000", 60000, 60001); /* long after that session */
+    plab_labels_flow(labels, &flow, &label);
+    CHECK_STR(label.truth, "unknown");
+    flow = flow_of("127.0.0.1:50003", 500, 600); /* known to the pool, but it isn't a worker's */
     plab_labels_flow(labels, &flow, &label);
     CHECK_STR(label.truth, "unknown");
     plab_labels_free(&labels);
