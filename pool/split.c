@@ -13,20 +13,22 @@ void plab_split_narrow(struct plab_split *split, unsigned link) {
     split->links[link].room = 1;
 }
 
-static unsigned first_free(const uint64_t taken[PLAB_SPLIT_BYTES / 64]) {
-    unsigned word = 0;
-    while (taken[word] == UINT64_MAX) {
-        word++;
+/* The first free byte from `from` on, cyclically; there is one. */
+static unsigned next_free(const uint64_t taken[PLAB_SPLIT_BYTES / 64], unsigned from) {
+    unsigned byte = from % PLAB_SPLIT_BYTES;
+    while ((taken[byte / 64] >> byte % 64 & 1) != 0) {
+        byte = (byte + 1) % PLAB_SPLIT_BYTES;
     }
-    return 64 * word + (unsigned)__builtin_ctzll(~taken[word]);
+    return byte;
 }
 
 bool plab_split_take(struct plab_split *split, struct plab_split_place *place) {
     for (unsigned i = 0; i < PLAB_SPLIT_LINKS_MAX; i++) {
         if (split->links[i].open && split->links[i].count < split->links[i].room) {
-            unsigned byte = first_free(split->links[i].taken);
+            unsigned byte = next_free(split->links[i].taken, split->links[i].next);
             split->links[i].taken[byte / 64] |= UINT64_C(1) << byte % 64;
             split->links[i].count++;
+            split->links[i].next = byte + 1;
             *place = (struct plab_split_place){true, (uint8_t)i, (uint8_t)byte};
             return true;
         }

@@ -25,6 +25,7 @@ struct plab_split {
         bool open;
         unsigned room; /* workers that it can have: 256, or 1 when its own top byte is given */
         unsigned count;
+        unsigned next; /* where the search for a free byte begins */
         uint64_t taken[PLAB_SPLIT_BYTES / 64];
     } links[PLAB_SPLIT_LINKS_MAX];
 };
@@ -36,7 +37,8 @@ void plab_split_open(struct plab_split *split, unsigned link);
  * there stay. */
 void plab_split_narrow(struct plab_split *split, unsigned link);
 
-/* Gives a place on the first open link that has one; false: all are full. */
+/* Gives a place on the first open link that has one; false: all are full. A byte that was given
+ * back is given again as late as possible: on the same job, its nonces would be duplicates. */
 bool plab_split_take(struct plab_split *split, struct plab_split_place *place);
 
 /* Gives the place back; one that isn't taken is fine. */

@@ -2,6 +2,8 @@
 /* Proxy mode: a real pool behind a real pool, both here, and workers who see only the first. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "stratum/target.h"
@@ -301,6 +303,29 @@ TEST(pool_upstream, a_proxy_behind_a_proxy) {
     CHECK(outer.stats.upstream_links >= 2);
     CHECK_U64(proxy.stats.upstream_accepted, 1);
     CHECK_U64(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
+}
+
+/* P8 for shares that are on their way to upstream; the last ones are when the proxy stops. */
+TEST(pool_upstream, workers_who_leave_before_the_verdict) {
+    static char line[1000];
+    struct plab_stratum_submit submit;
+    struct linger reset = {.l_onoff = 1};
+    start(&mini_cn);
+    lab_start(&proxy);
+    for (int round = 0; round < 20; round++) {
+        client_login(&a, &proxy, "worker1");
+        mine(&a, 0, true, &submit);
+        CHECK(plab_stratum_build_submit(line, sizeof line, 9, &submit) > 0);
+        client_send(&a, line);
+        setsockopt(a.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        plab_clock_sleep_ns((uint64_t)round * 100000);
+        client_close(&a);
+    }
+    lab_stop(&proxy);
+    lab_stop(&origin);
+    CHECK(proxy.stats.upstream_accepted <= proxy.stats.upstream_forwarded);
+    CHECK(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED] >= proxy.stats.upstream_accepted);
+    CHECK_U64(origin.stats.rejected, 0);
 }
 
 TEST(pool_upstream, by_tls) {

@@ -23,6 +23,17 @@ TEST(split, places_are_different_and_come_back) {
     CHECK(plab_split_take(&split, &places[77]) && places[77].byte == 77 && places[77].link == 0);
 }
 
+TEST(split, a_byte_that_was_used_comes_again_last) {
+    static struct plab_split split;
+    struct plab_split_place place;
+    plab_split_open(&split, 0);
+    for (unsigned i = 0; i < 600; i++) {
+        CHECK(plab_split_take(&split, &place));
+        CHECK_U64(place.byte, i % 256);
+        plab_split_give_back(&split, &place);
+    }
+}
+
 TEST(split, a_link_whose_top_byte_is_given_has_room_for_one) {
     static struct plab_split split;
     struct plab_split_place first, second;
