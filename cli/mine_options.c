@@ -284,17 +284,6 @@ static void set_client(struct plab_mine *mine) {
     client->log = &mine->cli.log;
 }
 
-static enum plab_status find_dialect(const char *name, const struct plab_dialect **out,
-                                     struct plab_error *err) {
-    enum plab_status status = plab_dialect_find(name, out, err);
-    if (status == PLAB_OK && (*out)->websocket) {
-        status =
-            plab_fail(err, PLAB_E_UNSUPPORTED,
-                      "the dialect %s needs a WebSocket, which this client does not open", name);
-    }
-    return status;
-}
-
 enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *err) {
     struct plab_miner_config *config = &mine->config;
     const struct plab_mine_options *o = &mine->options;
@@ -330,7 +319,7 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
         status = make_login(&config->client.login, o, config->algo, err);
     }
     if (status == PLAB_OK && o->dialect != NULL) {
-        status = find_dialect(o->dialect, &config->client.dialect, err);
+        status = plab_dialect_find(o->dialect, &config->client.dialect, err);
     }
     if (status == PLAB_OK) {
         status = set_solo(mine, err);

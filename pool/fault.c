@@ -184,8 +184,7 @@ static void send_job_again(struct plab_session *session) {
     const struct plab_session_fault *fault = session->fault;
     if (fault->has_job) {
         plab_conn_send(session, pool->out,
-                       plab_stratum_build_job(pool->out, sizeof pool->out, &fault->job,
-                                              fault->job_target_bytes));
+                       plab_session_build_job(session, &fault->job, fault->job_target_bytes));
     }
 }
 

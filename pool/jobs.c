@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pool/jobs.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +58,67 @@ struct plab_pool_job *plab_jobs_add_fixed(struct plab_jobs *jobs, struct plab_te
     return add(jobs, tmpl, top_byte, difficulty, target);
 }
 
+/* ---- ids ---- */
+
+#define MIX64 UINT64_C(0x9E3779B97F4A7C15) /* odd, so that multiplying can be undone */
+#define MIX32 0x9E3779B1u
+#define SESSION_SHIFT 20
+
+/* The inverse of an odd number modulo 2^64, by Newton's method: each step doubles the good bits. */
+static uint64_t inverse(uint64_t odd) {
+    uint64_t x = odd;
+    for (int i = 0; i < 6; i++) {
+        x *= 2 - odd * x;
+    }
+    return x;
+}
+
+static uint64_t key_of(const struct plab_jobs *jobs, uint32_t number) {
+    return (uint64_t)jobs->session << 32 | number;
+}
+
+static uint32_t session_mix(const struct plab_jobs *jobs) {
+    return jobs->session * 0x85EBCA6Bu;
+}
+
 void plab_jobs_id(const struct plab_jobs *jobs, uint32_t number, char out[PLAB_JOB_ID_LEN]) {
-    snprintf(out, PLAB_JOB_ID_LEN, "%08x%08x", (unsigned)jobs->session, (unsigned)number);
+    uint64_t key = key_of(jobs, number);
+    switch (jobs->form) {
+    case PLAB_JOB_ID_32_HEX:
+        snprintf(out, PLAB_JOB_ID_LEN, "%016llx%016llx", (unsigned long long)(key * MIX64),
+                 (unsigned long long)((key ^ MIX64) * MIX64 * MIX64));
+        break;
+    case PLAB_JOB_ID_8_HEX:
+        snprintf(out, PLAB_JOB_ID_LEN, "%08x", (unsigned)(number * MIX32 ^ session_mix(jobs)));
+        break;
+    case PLAB_JOB_ID_COUNTER:
+        snprintf(out, PLAB_JOB_ID_LEN, "%x", (unsigned)number);
+        break;
+    case PLAB_JOB_ID_DECIMAL:
+        snprintf(out, PLAB_JOB_ID_LEN, "%llu",
+                 ((unsigned long long)jobs->session << SESSION_SHIFT) + number);
+        break;
+    default:
+        snprintf(out, PLAB_JOB_ID_LEN, "%016llx", (unsigned long long)key);
+        break;
+    }
+}
+
+/* The job number that an id would have; the caller makes sure by writing it again. */
+static uint32_t number_of(const struct plab_jobs *jobs, const char *id) {
+    char head[17] = "";
+    memcpy(head, id, strnlen(id, sizeof head - 1));
+    uint64_t value = strtoull(head, NULL, jobs->form == PLAB_JOB_ID_DECIMAL ? 10 : 16);
+    switch (jobs->form) {
+    case PLAB_JOB_ID_32_HEX:
+        return (uint32_t)(value * inverse(MIX64));
+    case PLAB_JOB_ID_8_HEX:
+        return ((uint32_t)value ^ session_mix(jobs)) * (uint32_t)inverse(MIX32);
+    case PLAB_JOB_ID_DECIMAL:
+        return (uint32_t)(value - ((uint64_t)jobs->session << SESSION_SHIFT));
+    default:
+        return (uint32_t)value;
+    }
 }
 
 struct plab_pool_job *plab_jobs_by_number(struct plab_jobs *jobs, uint32_t number) {
@@ -70,10 +130,7 @@ enum plab_job_lookup plab_jobs_find(struct plab_jobs *jobs, const char *id,
                                     struct plab_pool_job **job) {
     char canonical[PLAB_JOB_ID_LEN];
     *job = NULL;
-    if (strlen(id) != PLAB_JOB_ID_LEN - 1) {
-        return PLAB_JOB_UNKNOWN;
-    }
-    uint32_t number = (uint32_t)strtoul(id + 8, NULL, 16);
+    uint32_t number = number_of(jobs, id);
     plab_jobs_id(jobs, number, canonical);
     bool given = number != 0 && (number <= jobs->last || jobs->wrapped);
     if (strcmp(canonical, id) != 0 || !given) {

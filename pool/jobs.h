@@ -2,8 +2,9 @@
 /*
  * The jobs that one session was given: the last few, each with its own target and the nonces seen.
  *
- * A job id is 16 hex digits, session number and job number, so that it is unique in the pool, can't
- * be another session's, and tells an old job of ours from one that never was.
+ * A job id is made of session number and job number, so that it tells an old job of ours from one
+ * that never was. Its form is a matter of whom the pool resembles; but for the counter, ids of one
+ * session are not another's.
  */
 #ifndef PLAB_POOL_JOBS_H
 #define PLAB_POOL_JOBS_H
@@ -11,7 +12,7 @@
 #include "daemon/template.h"
 
 #define PLAB_JOBS_KEPT 8
-#define PLAB_JOB_ID_LEN 17       /* with its NUL */
+#define PLAB_JOB_ID_LEN 33       /* with its NUL */
 #define PLAB_JOB_NONCES_MAX 4096 /* shares of one job; then the miner needs a new one */
 
 struct plab_pool_job {
@@ -25,10 +26,20 @@ struct plab_pool_job {
     size_t nonce_count, nonce_cap;
 };
 
+enum plab_job_id_form {
+    PLAB_JOB_ID_16_HEX,  /* session and job number */
+    PLAB_JOB_ID_32_HEX,  /* looks random */
+    PLAB_JOB_ID_8_HEX,   /* looks random; alike in few sessions */
+    PLAB_JOB_ID_COUNTER, /* job number in hex, without leading zeros */
+    PLAB_JOB_ID_DECIMAL, /* one number of both */
+    PLAB_JOB_ID_FORMS
+};
+
 struct plab_jobs {
-    uint32_t session; /* number of the session */
-    uint32_t last;    /* number of the newest job, 0: none yet */
-    bool wrapped;     /* all 2^32 - 1 numbers were given out once */
+    enum plab_job_id_form form; /* may be set before the first job */
+    uint32_t session;           /* number of the session */
+    uint32_t last;              /* number of the newest job, 0: none yet */
+    bool wrapped;               /* all 2^32 - 1 numbers were given out once */
     struct plab_pool_job ring[PLAB_JOBS_KEPT];
 };
 

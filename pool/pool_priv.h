@@ -16,6 +16,7 @@
 #include "pool/daemon_priv.h"
 #include "pool/fault_script.h"
 #include "pool/jobs.h"
+#include "pool/personality.h"
 #include "pool/roster.h"
 #include "pool/server.h"
 #include "pool/split.h"
@@ -27,7 +28,6 @@
 
 #define PLAB_POOL_UNSENT_MAX (64u * 1024) /* bytes that a peer may leave unread */
 #define PLAB_POOL_TICK_MS 250
-#define PLAB_SESSION_ID_LEN 17
 
 /* What misdeeds cost a host (pool/ban.h); a ban comes above 20. */
 #define PLAB_BLAME_SILENCE 1.0  /* connects and says nothing */
@@ -56,6 +56,12 @@ struct plab_session {
     struct plab_frame frame;
     bool first_byte_seen, logged_in;
     struct plab_held_login *held; /* owned; NULL: none */
+    enum plab_tongue tongue;
+    bool tongue_known;                  /* by the first request */
+    const struct plab_personality *who; /* the pool is, for this client */
+    const struct plab_voice *voice;
+    uint64_t target;   /* of the newest job */
+    uint64_t accepted; /* difficulty of all its good shares */
     char id[PLAB_SESSION_ID_LEN];
     char login[PLAB_STRATUM_TEXT_MAX + 1];
     struct plab_jobs jobs;
@@ -117,6 +123,7 @@ struct plab_pool {
     struct plab_roster roster;  /* of sessions */
     size_t tick_at;             /* place in it where the last tick ended */
     struct plab_bans bans;
+    const struct plab_personality *personality;
     uint64_t id_key; /* session ids can't be guessed from numbers */
     struct plab_found_block *found;
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
@@ -227,6 +234,13 @@ void plab_session_violation(struct plab_session *session, const char *what);
 void plab_session_send(struct plab_session *session, size_t len);
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
                              const char *message);
+/* Answers a share; `text` is NULL for the verdict's own words. Returns the words. */
+const char *plab_session_send_verdict(struct plab_session *session,
+                                      const struct plab_stratum_id *id, enum plab_verdict verdict,
+                                      const char *text);
+/* Builds a job as this client wants it, into pool->out; returns its length, 0: it has to ask. */
+size_t plab_session_build_job(struct plab_session *session, const struct plab_stratum_job *wire,
+                              unsigned target_bytes);
 
 /* upstream.c */
 

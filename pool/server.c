@@ -251,7 +251,10 @@ enum plab_status plab_pool_create(struct plab_pool **out, const struct plab_pool
     pool->config = *config;
     pool->kernels = *config->kernels;
     pool->config.kernels = &pool->kernels;
-    enum plab_status status = set_up(pool, err);
+    enum plab_status status = plab_personality_find(config->personality, &pool->personality, err);
+    if (status == PLAB_OK) {
+        status = set_up(pool, err);
+    }
     if (status != PLAB_OK) {
         plab_pool_destroy(&pool);
         return status;

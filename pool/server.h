@@ -67,6 +67,9 @@ struct plab_pool_config {
     double submits_per_s;       /* of a session, in the long run */
     double submits_burst;
 
+    const char *personality; /* whom it resembles (pool/personality.h); NULL: itself; borrowed */
+    bool nicehash;           /* each session gets the top byte of its nonces */
+
     const char *web_listen; /* address of the web page (pool/web.h), NULL: none; borrowed */
     /* Proxy mode: work comes from another pool, whose list, TLS and login stand here. NULL: none;
      * borrowed during plab_pool_create(), its texts for good. */

@@ -25,7 +25,65 @@ void plab_session_send(struct plab_session *session, size_t len) {
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
                              const char *message) {
     struct plab_pool *pool = session->pool;
-    plab_session_send(session, plab_stratum_build_error(pool->out, sizeof pool->out, id, message));
+    const struct plab_voice_answer answer = {
+        .id = id, .code = session->who->code, .error = message};
+    plab_session_send(session, session->voice->bad(pool->out, sizeof pool->out, &answer));
+}
+
+static void send_good(struct plab_session *session, const struct plab_stratum_id *id,
+                      const char *status) {
+    struct plab_pool *pool = session->pool;
+    const struct plab_voice_answer answer = {
+        .id = id, .status = status, .hashes = session->accepted};
+    plab_session_send(session, session->voice->good(pool->out, sizeof pool->out, &answer));
+}
+
+static const char *words_of(const struct plab_session *session, enum plab_verdict verdict,
+                            const char *text) {
+    const char *own = session->who->texts[verdict];
+    return own != NULL ? own : text != NULL ? text : plab_verdict_text(verdict);
+}
+
+const char *plab_session_send_verdict(struct plab_session *session,
+                                      const struct plab_stratum_id *id, enum plab_verdict verdict,
+                                      const char *text) {
+    struct plab_pool *pool = session->pool;
+    const struct plab_personality *who = session->who;
+    if (verdict == PLAB_VERDICT_ACCEPTED) {
+        send_good(session, id, "OK");
+        return "OK";
+    }
+    const struct plab_voice_answer answer = {.id = id,
+                                             .code = who->codes[verdict] != 0 ? who->codes[verdict]
+                                                                              : who->code,
+                                             .error = words_of(session, verdict, text)};
+    plab_session_send(session, session->voice->bad(pool->out, sizeof pool->out, &answer));
+    return answer.error;
+}
+
+static unsigned extensions_of(const struct plab_session *session,
+                              const struct plab_stratum_login *login) {
+    bool nicehash = session->place.taken || session->pool->config.nicehash;
+    return PLAB_EXT_KEEPALIVE | (nicehash ? PLAB_EXT_NICEHASH : 0) |
+           (login->algo_count > 0 ? PLAB_EXT_ALGO : 0);
+}
+
+static struct plab_voice_work work_of(struct plab_session *session,
+                                      const struct plab_stratum_job *wire, unsigned target_bytes) {
+    bool same = session->target == wire->target;
+    session->target = wire->target;
+    return (struct plab_voice_work){
+        .session_id = session->id, .job = wire, .target_bytes = target_bytes, .same_target = same};
+}
+
+size_t plab_session_build_job(struct plab_session *session, const struct plab_stratum_job *wire,
+                              unsigned target_bytes) {
+    struct plab_pool *pool = session->pool;
+    if (session->voice->job == NULL) {
+        return 0;
+    }
+    const struct plab_voice_work work = work_of(session, wire, target_bytes);
+    return session->voice->job(pool->out, sizeof pool->out, &work);
 }
 
 static void refuse_login(struct plab_session *session, const struct plab_stratum_id *id,
@@ -97,11 +155,10 @@ static void welcome(struct plab_session *session, const struct plab_stratum_id *
         return;
     }
     unsigned target_bytes = plab_work_make_job(session, &wire);
-    unsigned extensions = PLAB_EXT_KEEPALIVE | (session->place.taken ? PLAB_EXT_NICEHASH : 0) |
-                          (login->algo_count > 0 ? PLAB_EXT_ALGO : 0);
-    plab_session_send(session,
-                      plab_stratum_build_login_reply(pool->out, sizeof pool->out, id, session->id,
-                                                     extensions, &wire, target_bytes));
+    struct plab_voice_work work = work_of(session, &wire, target_bytes);
+    work.id = id;
+    work.extensions = extensions_of(session, login);
+    plab_session_send(session, session->voice->welcome(pool->out, sizeof pool->out, &work));
     plab_fault_sent_job(session, &wire, target_bytes);
 }
 
@@ -208,20 +265,67 @@ static void on_login(struct plab_session *session, const struct plab_stratum_id 
     }
 }
 
+static void refuse_method(struct plab_session *session,
+                          const struct plab_stratum_request *request) {
+    const char *words = session->who->unknown_method;
+    if (words != NULL) {
+        plab_session_send_error(session, &request->id, words);
+    } else {
+        plab_session_violation(session, "unknown method");
+    }
+}
+
 /* keepalived and getjob. */
 static void on_simple(struct plab_session *session, const struct plab_stratum_request *request) {
-    struct plab_pool *pool = session->pool;
+    bool wants_job = request->method == PLAB_METHOD_GETJOB;
     if (!session->logged_in || strcmp(request->session_id, session->id) != 0) {
         plab_session_send_error(session, &request->id, "Unauthenticated");
+    } else if (wants_job && session->who->no_getjob) {
+        refuse_method(session, request);
+    } else if (wants_job) {
+        send_good(session, &request->id, "OK");
+        plab_work_send_job(session);
+    } else if (!session->who->no_keepalived) {
+        send_good(session, &request->id, "KEEPALIVED");
+    }
+}
+
+/* A template for a client that polls; the first time it is a login. */
+static void on_work(struct plab_session *session, const struct plab_stratum_request *request,
+                    uint64_t now_ns) {
+    struct plab_pool *pool = session->pool;
+    struct plab_stratum_job wire;
+    if (!session->logged_in) {
+        on_login(session, &request->id, &request->login, now_ns);
         return;
     }
-    bool wants_job = request->method == PLAB_METHOD_GETJOB;
-    const char *status = wants_job ? "OK" : "KEEPALIVED";
-    plab_session_send(session,
-                      plab_stratum_build_ok(pool->out, sizeof pool->out, &request->id, status));
-    if (wants_job) {
-        plab_work_send_job(session);
+    unsigned target_bytes = plab_work_make_job(session, &wire);
+    struct plab_voice_work work = work_of(session, &wire, target_bytes);
+    work.id = &request->id;
+    plab_session_send(session, session->voice->work(pool->out, sizeof pool->out, &work));
+}
+
+static void on_subscribe(struct plab_session *session, const struct plab_stratum_request *request) {
+    struct plab_pool *pool = session->pool;
+    const struct plab_voice_work work = {.id = &request->id, .session_id = session->id};
+    plab_session_send(session, session->voice->subscribed(pool->out, sizeof pool->out, &work));
+}
+
+/* The first request settles how the client speaks. False when it changes its mind. */
+static bool settle_tongue(struct plab_session *session, enum plab_tongue tongue) {
+    if (session->tongue_known) {
+        return session->tongue == tongue;
     }
+    const struct plab_pool *pool = session->pool;
+    session->tongue = tongue;
+    session->tongue_known = true;
+    session->who = plab_personality_of(pool->personality, tongue);
+    session->voice = session->who->voice != NULL ? session->who->voice : plab_voice_of(tongue);
+    session->jobs.form = session->who->job_ids;
+    struct plab_prng secret = {pool->id_key + session->number};
+    plab_personality_session_id(session->who, session->number, plab_prng_next(&secret),
+                                session->id);
+    return true;
 }
 
 static void on_request(struct plab_session *session, const struct plab_stratum_request *request,
@@ -237,8 +341,17 @@ static void on_request(struct plab_session *session, const struct plab_stratum_r
     case PLAB_METHOD_GETJOB:
         on_simple(session, request);
         break;
+    case PLAB_METHOD_SUBSCRIBE:
+        on_subscribe(session, request);
+        break;
+    case PLAB_METHOD_EXTRA:
+        send_good(session, &request->id, "OK");
+        break;
+    case PLAB_METHOD_WORK:
+        on_work(session, request, now_ns);
+        break;
     default:
-        plab_session_send_error(session, &request->id, "Unknown method");
+        refuse_method(session, request);
         break;
     }
 }
@@ -268,6 +381,19 @@ void plab_session_violation(struct plab_session *session, const char *what) {
     plab_session_close(session, "protocol violation");
 }
 
+/* A browser or a scanner that looks what is there; `line` is its first. */
+static bool greets_http(struct plab_session *session, const char *line, size_t len) {
+    const char *page = session->pool->personality->http;
+    if (page == NULL || session->tongue_known || len < 4 ||
+        (memcmp(line, "GET ", 4) != 0 && memcmp(line, "HEAD", 4) != 0)) {
+        return false;
+    }
+    size_t head = (size_t)(strstr(page, "\r\n\r\n") + 4 - page);
+    plab_conn_send(session, page, line[0] == 'G' ? strlen(page) : head);
+    plab_session_finish(session, "an HTTP request, answered");
+    return true;
+}
+
 static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, size_t len) {
     struct plab_session *session = cookie;
     struct plab_stratum_request request;
@@ -281,8 +407,14 @@ static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, 
         plab_session_violation(session, "too many requests");
         return false;
     }
+    if (greets_http(session, line, len)) {
+        return false;
+    }
     enum plab_status status = plab_stratum_parse_request(line, len, &request, &err);
-    if (status == PLAB_OK) {
+    if (status != PLAB_E_PROTOCOL && request.method != PLAB_METHOD_UNKNOWN &&
+        !settle_tongue(session, request.tongue)) {
+        refuse_method(session, &request);
+    } else if (status == PLAB_OK) {
         if (session->logged_in || request.method == PLAB_METHOD_LOGIN) {
             plab_conn_heard(session, now_ns);
         }
@@ -300,7 +432,8 @@ static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, 
 static bool is_foreign(struct plab_session *session, const char *bytes) {
     bool first = !session->first_byte_seen;
     session->first_byte_seen = true;
-    return first && (bytes[0] == '\0' || strchr("{ \t\r\n", bytes[0]) == NULL);
+    const char *good = session->pool->personality->http != NULL ? "{ \t\r\nGH" : "{ \t\r\n";
+    return first && (bytes[0] == '\0' || strchr(good, bytes[0]) == NULL);
 }
 
 void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len) {
@@ -313,9 +446,9 @@ void plab_session_bytes(struct plab_session *session, const char *bytes, size_t 
 
 void plab_session_begin(struct plab_session *session, uint64_t now_ns) {
     const struct plab_pool *pool = session->pool;
-    struct plab_prng id = {pool->id_key + session->number};
-    snprintf(session->id, sizeof session->id, "%016llx", (unsigned long long)plab_prng_next(&id));
     plab_jobs_init(&session->jobs, session->number);
+    session->who = pool->personality;
+    session->voice = pool->personality->voice;
     plab_bucket_init(&session->requests, REQUESTS_PER_S, REQUESTS_BURST, now_ns);
     plab_bucket_init(&session->submits, pool->config.submits_per_s, pool->config.submits_burst,
                      now_ns);

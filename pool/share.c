@@ -77,12 +77,12 @@ static void answer(struct plab_session *session, const struct plab_stratum_id *i
     if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
         plab_log_debug(pool->config.log, "session %u: share of difficulty %llu accepted",
                        session->number, (unsigned long long)outcome->share_difficulty);
-        plab_session_send(session, plab_stratum_build_ok(pool->out, sizeof pool->out, id, "OK"));
+        session->accepted += outcome->difficulty;
+        (void)plab_session_send_verdict(session, id, outcome->verdict, NULL);
     } else {
-        text = text != NULL ? text : plab_verdict_text(outcome->verdict);
+        text = plab_session_send_verdict(session, id, outcome->verdict, text);
         plab_log_warn(pool->config.log, "session %u: share %s: %s", session->number,
                       plab_verdict_name(outcome->verdict), text);
-        plab_session_send_error(session, id, text);
     }
     keep_score(session, outcome->verdict);
 }
@@ -111,7 +111,7 @@ static enum plab_verdict look_up(struct plab_session *session, const char *job_i
 static bool commitment_holds(const struct plab_algo *algo, const uint8_t *blob, size_t len,
                              const struct plab_stratum_submit *submit) {
     uint8_t value[PLAB_HASH_BYTES];
-    if (!algo->has_commitment) {
+    if (!algo->has_commitment || submit->claims_nothing) {
         return true;
     }
     if (!submit->has_commitment) {
@@ -128,8 +128,12 @@ static enum plab_verdict judge_claim(struct plab_session *session,
                                      struct plab_pool_job **job,
                                      uint8_t blob[PLAB_BLOCK_HASHING_MAX]) {
     const struct plab_algo *algo = session->pool->config.algo;
-    if (!session->logged_in || strcmp(submit->session_id, session->id) != 0) {
+    if (!session->logged_in ||
+        (!submit->no_session && strcmp(submit->session_id, session->id) != 0)) {
         return PLAB_VERDICT_UNAUTHENTICATED;
+    }
+    if (submit->claims_nothing && session->pool->config.upstream_trust) {
+        return PLAB_VERDICT_MALFORMED; /* nothing to trust in */
     }
     if (!plab_bucket_take(&session->submits, now_ns)) {
         return PLAB_VERDICT_THROTTLED;
@@ -138,7 +142,8 @@ static enum plab_verdict judge_claim(struct plab_session *session,
     if (verdict != PLAB_VERDICT_ACCEPTED) {
         return verdict;
     }
-    if ((*job)->tmpl->fixed && submit->nonce[3] != (*job)->blob[algo->nonce_offset + 3]) {
+    bool kept = (*job)->tmpl->fixed || session->pool->config.nicehash;
+    if (kept && submit->nonce[3] != (*job)->blob[algo->nonce_offset + 3]) {
         return PLAB_VERDICT_WRONG_NONCE; /* a neighbour's share of the work */
     }
     if (submit->algo[0] != '\0' && strcmp(submit->algo, algo->name) != 0) {
@@ -152,7 +157,7 @@ static enum plab_verdict judge_claim(struct plab_session *session,
     case PLAB_NONCE_FULL:
         return PLAB_VERDICT_THROTTLED;
     }
-    if (!plab_target_met(submit->result, (*job)->target)) {
+    if (!submit->claims_nothing && !plab_target_met(submit->result, (*job)->target)) {
         return PLAB_VERDICT_LOW;
     }
     memcpy(blob, (*job)->blob, (*job)->blob_len);
@@ -240,14 +245,18 @@ void plab_share_submit(struct plab_session *session, const struct plab_stratum_i
     answer(session, id, &outcome, NULL);
 }
 
-static enum plab_verdict judge_hash(const struct pending *pending) {
+static enum plab_verdict judge_hash(struct pending *pending) {
     const struct plab_verify_task *task = &pending->task;
-    const struct plab_stratum_submit *submit = &pending->submit;
+    struct plab_stratum_submit *submit = &pending->submit;
     if (task->outcome == PLAB_VERIFY_SEED_GONE) {
         return PLAB_VERDICT_STALE;
     }
     if (task->outcome == PLAB_VERIFY_FAILED) {
         return PLAB_VERDICT_BUSY;
+    }
+    if (submit->claims_nothing) {
+        memcpy(submit->result, task->pow_value, sizeof submit->result);
+        memcpy(submit->commitment, task->hash, sizeof submit->commitment);
     }
     if (memcmp(task->pow_value, submit->result, sizeof task->pow_value) != 0 ||
         (submit->has_commitment &&
@@ -307,7 +316,7 @@ static void finish(struct plab_pool *pool, struct pending *pending, enum plab_ve
  * `*verdict` says why not. */
 static bool forward(struct plab_pool *pool, struct pending *pending, enum plab_verdict *verdict) {
     const struct plab_template_info *info = &pending->tmpl->info;
-    struct plab_client_share share = {.has_commitment = pending->submit.has_commitment};
+    struct plab_client_share share = {.has_commitment = pool->config.algo->has_commitment};
     if (!pending->tmpl->fixed || *verdict != PLAB_VERDICT_ACCEPTED ||
         !plab_target_met(pending->task.pow_value, info->target)) {
         return false;

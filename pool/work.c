@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "pool/pool_priv.h"
+#include "pow/algo.h"
 #include "stratum/target.h"
 
 bool plab_work_is_current(const struct plab_pool *pool, const struct plab_template *tmpl) {
@@ -19,7 +20,11 @@ static const struct plab_pool_job *add_job(struct plab_session *session, struct 
                                            uint64_t target) {
     uint64_t difficulty = plab_difficulty_from_target(target);
     if (!tmpl->fixed) {
-        return plab_jobs_add(&session->jobs, tmpl, difficulty, target);
+        struct plab_pool_job *job = plab_jobs_add(&session->jobs, tmpl, difficulty, target);
+        if (session->pool->config.nicehash) { /* never 0, by which miners know it */
+            job->blob[PLAB_NONCE_OFFSET + 3] = (uint8_t)(1 + session->number % 255);
+        }
+        return job;
     }
     /* A top byte that upstream gave stays. */
     uint8_t given = tmpl->blob[tmpl->block.nonce_at + 3];
@@ -70,7 +75,7 @@ unsigned plab_work_make_job(struct plab_session *session, struct plab_stratum_jo
 void plab_work_send_job(struct plab_session *session) {
     struct plab_stratum_job wire;
     struct plab_pool *pool = session->pool;
-    if (session->finishing || session->closing) {
+    if (session->finishing || session->closing || session->voice->job == NULL) {
         return;
     }
     plab_fault_job(session);
@@ -78,8 +83,7 @@ void plab_work_send_job(struct plab_session *session) {
         return;
     }
     unsigned target_bytes = plab_work_make_job(session, &wire);
-    plab_conn_send(session, pool->out,
-                   plab_stratum_build_job(pool->out, sizeof pool->out, &wire, target_bytes));
+    plab_conn_send(session, pool->out, plab_session_build_job(session, &wire, target_bytes));
     plab_fault_sent_job(session, &wire, target_bytes);
 }
 

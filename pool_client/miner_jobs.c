@@ -15,7 +15,7 @@
 static const struct plab_algo *algo_of(struct plab_miner *miner, const struct plab_stratum_job *job,
                                        struct plab_error *err) {
     const struct plab_algo *algo = miner->config->algo;
-    if (job->algo[0] == '\0') {
+    if (job->algo[0] == '\0' || strcmp(job->algo, algo->name) == 0) {
         return algo;
     }
     char name[3 * PLAB_STRATUM_NAME_MAX];

@@ -229,7 +229,7 @@ static bool take_request(struct plab_link *link, const struct plab_stratum_reply
                          struct plab_request *out) {
     int64_t number = id_number(&reply->id);
     for (size_t i = 0; i < link->request_count; i++) {
-        if (reply->in_order || link->requests[i].id == number) {
+        if (link->requests[i].id == number) {
             *out = link->requests[i];
             link->request_count--;
             memmove(&link->requests[i], &link->requests[i + 1],

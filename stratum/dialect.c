@@ -64,14 +64,6 @@ static const struct plab_dialect dialects[] = {
                 [PLAB_ASK_WORK] = {plab_template_ask, 0}},
         .parse_reply = plab_template_parse_reply,
     },
-    {
-        .name = "ws-coinhive",
-        .summary = "a browser miner's messages, over WebSocket",
-        .websocket = true,
-        .ask = {[PLAB_ASK_LOGIN] = {plab_coinhive_auth, PLAB_ID_COUNTED},
-                [PLAB_ASK_SUBMIT] = {plab_coinhive_submit, PLAB_ID_COUNTED}},
-        .parse_reply = plab_coinhive_parse_reply,
-    },
 };
 
 const struct plab_dialect *plab_dialect_list(size_t *count) {
@@ -89,7 +81,7 @@ enum plab_status plab_dialect_find(const char *name, const struct plab_dialect *
     }
     return plab_fail(err, PLAB_E_USAGE,
                      "\"%.40s\" is no dialect; there are xmrig, xmr-stak, xmr-stak-cpu, "
-                     "cpuminer-multi, stratum1, getblocktemplate, ws-coinhive",
+                     "cpuminer-multi, stratum1, getblocktemplate",
                      name);
 }
 

@@ -11,7 +11,6 @@
  * - stratum1: the messages of Bitcoin's Stratum, as cpuminer-multi writes them. How a CryptoNote
  *   job travels in them stands in stratum1.c.
  * - getblocktemplate: JSON-RPC on bare TCP, asked for again every five seconds (template.c).
- * - ws-coinhive: the WebSocket messages of browser miners (coinhive.c). Their answers have no ids.
  */
 #ifndef PLAB_STRATUM_DIALECT_H
 #define PLAB_STRATUM_DIALECT_H
@@ -51,7 +50,6 @@ typedef enum plab_status plab_dialect_parse_fn(const char *line, size_t len,
 
 struct plab_dialect {
     const char *name, *summary;
-    bool websocket;    /* each message is a WebSocket text, without its LF */
     bool lockstep;     /* one request at a time */
     bool job_in_login; /* the login's answer carries the first job; else it comes by itself */
     bool session_id;   /* the login's answer names the session */

@@ -59,7 +59,6 @@ enum plab_tongue {
     PLAB_TONGUE_CRYPTONOTE, /* login, submit, keepalived, getjob */
     PLAB_TONGUE_STRATUM1,   /* mining.* */
     PLAB_TONGUE_TEMPLATE,   /* getblocktemplate, submitblock */
-    PLAB_TONGUE_COINHIVE,   /* auth, submit, in WebSocket messages */
     PLAB_TONGUE_COUNT
 };
 
@@ -128,7 +127,6 @@ enum plab_stratum_event {
 struct plab_stratum_reply {
     enum plab_stratum_event event;
     struct plab_stratum_id id; /* response */
-    bool in_order;             /* response without an id: it answers the oldest request */
     bool ok;                   /* response: an object as result and no error */
     char
         error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */

@@ -6,8 +6,7 @@
  * - xmrig-proxy (powlab's own pool speaks like it), monero-pool, p2pool, nodejs-pool: answers to
  *   login, submit, keepalived. Sources: xmrig-proxy 6.26, monero-pool db16e73, p2pool 14b6a63,
  *   nodejs-pool 7c94599.
- * - stratum1, template, coinhive: answers in the other tongues (stratum1.c, template.c,
- *   coinhive.c).
+ * - answers in the other tongues: stratum1.c, template.c.
  */
 #ifndef PLAB_STRATUM_VOICE_H
 #define PLAB_STRATUM_VOICE_H
@@ -51,11 +50,5 @@ extern const struct plab_voice plab_voice_xmrig_proxy, plab_voice_monero_pool, p
 
 /* The answers of a tongue; NULL for CryptoNote, which the four above speak. */
 const struct plab_voice *plab_voice_of(enum plab_tongue tongue);
-
-/* Parses one WebSocket text of a browser miner; as plab_stratum_parse_request(), but such messages
- * have no id. */
-PLAB_NODISCARD enum plab_status plab_coinhive_parse_request(const char *text, size_t len,
-                                                            struct plab_stratum_request *out,
-                                                            struct plab_error *err);
 
 #endif
