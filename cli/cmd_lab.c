@@ -247,6 +247,7 @@ static const struct {
 } verbs[] = {
     {"run", cmd_run, "run a scenario: pool, workers, phases, recorders, report"},
     {"detect", plab_cmd_lab_detect, "run detectors over a finished run, compare with the truth"},
+    {"fidelity", plab_cmd_lab_fidelity, "how alike two runs are, channel by channel"},
     {"flows", plab_cmd_lab_flows, "flows, labels and relabelled packets of a finished run, again"},
     {"sample", plab_cmd_lab_sample, "what a detector on the host could see of a process"},
     {"exec", cmd_exec, "run a program that is killed when its parent ends; used by run"},

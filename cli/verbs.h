@@ -15,6 +15,6 @@ plab_verb_fn plab_cmd_hash, plab_cmd_algos, plab_cmd_bench, plab_cmd_cpu, plab_c
     plab_cmd_version;
 
 /* Below `lab`. */
-plab_verb_fn plab_cmd_lab_flows, plab_cmd_lab_sample, plab_cmd_lab_detect;
+plab_verb_fn plab_cmd_lab_fidelity, plab_cmd_lab_flows, plab_cmd_lab_sample, plab_cmd_lab_detect;
 
 #endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Distances between samples, and between runs. */
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/prng.h"
+#include "lab/fidelity.h"
+#include "tests/harness.h"
+
+static bool near(double got, double want) {
+    return fabs(got - want) < 1e-9;
+}
+
+TEST(fidelity, wasserstein) {
+    double a[] = {3, 1, 2}, b[] = {2, 3, 1}, c[] = {11, 12, 13}, d[] = {0, 10}, e[] = {5};
+    CHECK(near(plab_fidelity_wasserstein(a, 3, b, 3), 0));
+    CHECK(near(plab_fidelity_wasserstein(a, 3, c, 3), 10)); /* a shift costs its length */
+    CHECK(near(plab_fidelity_wasserstein(d, 2, e, 1), 5));  /* half the mass 5 each way */
+    CHECK(isnan(plab_fidelity_wasserstein(d, 2, e, 0)));
+}
+
+TEST(fidelity, kolmogorov_smirnov) {
+    double a[] = {1, 2, 3, 4}, b[] = {1, 2, 3, 4}, c[] = {5, 6}, d[] = {1, 2, 5, 6};
+    CHECK(near(plab_fidelity_ks(a, 4, b, 4), 0));
+    CHECK(near(plab_fidelity_ks(a, 4, c, 2), 1));
+    CHECK(near(plab_fidelity_ks(a, 4, d, 4), 0.5));
+    CHECK(isnan(plab_fidelity_ks(a, 0, d, 4)));
+}
+
+/* A search gives exponential gaps, a clock doesn't; the target of 5 % tells them apart. */
+TEST(fidelity, exponential_gaps) {
+    enum { COUNT = 1000 };
+    static double search[COUNT], beat[COUNT];
+    struct plab_prng random = {11};
+    for (size_t i = 0; i < COUNT; i++) {
+        double uniform = ((double)(plab_prng_next(&random) >> 11) + 1) / 9007199254740993.0;
+        search[i] = -log(uniform);
+        beat[i] = 1;
+    }
+    double target = 1.094 / sqrt(COUNT);
+    CHECK(plab_fidelity_ks_exponential(search, COUNT) < target);
+    CHECK(plab_fidelity_ks_exponential(beat, COUNT) > 0.5);
+    CHECK(isnan(plab_fidelity_ks_exponential(beat, 0)));
+}
+
+TEST(fidelity, relative_difference) {
+    CHECK(near(plab_fidelity_relative(10, 8), 0.2));
+    CHECK(near(plab_fidelity_relative(0, 0), 0));
+    CHECK(isnan(plab_fidelity_relative(NAN, 1)));
+}
+
+static void put(const char *folder, const char *name, const char *text) {
+    char path[128];
+    struct plab_error err = {.text = ""};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    CHECK_MSG(plab_file_write(path, text, strlen(text), &err) == PLAB_OK, "%s", err.text);
+}
+
+static void make_run(char *folder, const char *cpu, const char *keys) {
+    char raw[128], table[512];
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(raw, sizeof raw, "%s/raw", folder);
+    mkdir(raw, 0755);
+    put(folder, "truth.jsonl",
+        "{\"t_ns\":0,\"t_s\":0,\"event\":\"run_start\"}\n"
+        "{\"t_ns\":1,\"t_s\":1,\"event\":\"process_start\",\"process\":\"w\",\"role\":\"worker\","
+        "\"instance\":0,\"pid\":7}\n"
+        "{\"t_ns\":1,\"t_s\":2,\"event\":\"share\"}\n{\"t_ns\":1,\"t_s\":3,\"event\":\"share\"}\n"
+        "{\"t_ns\":1,\"t_s\":6,\"event\":\"share\"}\n");
+    snprintf(table, sizeof table,
+             "t_s,pid,cpu_percent_of_one,voluntary_switches_per_s,minor_faults_per_s,rss_bytes,"
+             "hugetlb_bytes\n5,7,1,1,1,1,1\n12,7,%s,10,0,100,\n13,7,%s,10,0,100,\n",
+             cpu, cpu);
+    put(folder, "processes.csv", table);
+    snprintf(table, sizeof table,
+             "positive,src_port,dst_port,first_lengths,first_directions,packets_fwd,bytes_fwd,"
+             "duration_s,json_keys,ja3\n1,40000,3333,0|400|0|300,1|1|-1|-1,4,800,60,\"%s\",\n",
+             keys);
+    put(folder, "flows.csv", table);
+}
+
+static const struct plab_fidelity_channel *named(const struct plab_fidelity *all,
+                                                 const char *name) {
+    for (size_t i = 0; i < all->count; i++) {
+        if (strcmp(all->channels[i].name, name) == 0) {
+            return &all->channels[i];
+        }
+    }
+    CHECK_MSG(false, "no channel %s", name);
+    return NULL;
+}
+
+TEST(fidelity, of_two_runs) {
+    char a[] = "/tmp/powlab-fid.XXXXXX", b[] = "/tmp/powlab-fid.XXXXXX", command[128];
+    struct plab_fidelity all;
+    struct plab_error err = {.text = ""};
+    make_run(a, "200", "id,method,params");
+    make_run(b, "150", "method,params,id");
+    CHECK_MSG(plab_fidelity_compare(&all, a, a, &err) == PLAB_OK, "%s", err.text);
+    for (size_t i = 0; i < all.count; i++) {
+        bool to_theory = strncmp(all.channels[i].name, "poisson", 7) == 0;
+        CHECK_MSG(to_theory || isnan(all.channels[i].distance) || all.channels[i].distance == 0,
+                  "%s: %f", all.channels[i].name, all.channels[i].distance);
+    }
+    CHECK(plab_fidelity_compare(&all, a, b, &err) == PLAB_OK);
+    CHECK(near(named(&all, "cpu mean")->distance, 0.25)); /* after the warm-up only */
+    CHECK(near(named(&all, "messages")->distance, 1));
+    CHECK(near(named(&all, "sizes up")->distance, 0));
+    CHECK(isnan(named(&all, "tls")->distance));
+    CHECK_STR(named(&all, "tls")->reason, "one of the runs has no TLS");
+    CHECK(isnan(named(&all, "rounding")->distance) && isnan(named(&all, "huge pages")->distance));
+    CHECK(plab_fidelity_compare(&all, a, "/tmp", &err) == PLAB_E_INPUT);
+    snprintf(command, sizeof command, "rm -r %s %s", a, b);
+    CHECK(system(command) == 0);
+}
