@@ -26,7 +26,7 @@ struct options {
     struct plab_opt_list listen;
     struct plab_pool_tls_options tls;
     struct plab_proxy_options proxy;
-    uint64_t verify_threads, duration_ms;
+    uint64_t verify_threads, verify_percent, duration_ms;
     uint64_t vardiff_window, connections_max, connections_per_host, bad_shares_max;
     uint64_t handshakes_per_host;
     struct plab_fault_script *faults; /* owned */
@@ -56,8 +56,9 @@ static const struct plab_verb verb = {
         "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
         "port, by the first byte), ws:// and wss:// (WebSocket). The certificate for TLS comes\n"
         "from a CA of the lab, which is made on first use in --tls-dir.\n"
-        "Every share is checked with the real hash. Without --daemon the chain is simulated:\n"
-        "a share that meets the network difficulty becomes the next block's parent.\n"
+        "Every share is checked with the real hash (unless --verify-sample says otherwise).\n"
+        "Without --daemon the chain is simulated: a share that meets the network difficulty\n"
+        "becomes the next block's parent.\n"
         "With --daemon, templates come from a Monero daemon of a lab chain (monerod\n"
         "--regtest, --testnet, --stagenet) and found blocks are handed to it; a daemon of\n"
         "the main network is refused (exit code 8).\n"
@@ -118,6 +119,8 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "the nonce's top byte is the pool's, one for each session", 0, 0, NULL},
         {0, "verify-threads", PLAB_OPT_U64, &options->verify_threads, "N",
          "threads that check shares (default: 1)", 1, 256, NULL},
+        {0, "verify-sample", PLAB_OPT_U64, &options->verify_percent, "PERCENT",
+         "hash so many shares, believe the others; for load tests (default: 100)", 0, 100, NULL},
         {0, "access-password", PLAB_OPT_TEXT, &config->password, "TEXT",
          "miners must give TEXT as their password or as a part of it", 0, 0, NULL},
         {0, "login-deadline", PLAB_OPT_DURATION, &config->login_deadline_ms, "TIME",
@@ -185,6 +188,9 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     if (options->web_port_file != NULL && config->web_listen == NULL) {
         return plab_fail(err, PLAB_E_USAGE, "--web-port-file needs --web");
     }
+    if (options->verify_percent < 100 && options->proxy.urls.count > 0) {
+        return plab_fail(err, PLAB_E_USAGE, "--verify-sample and --upstream exclude each other");
+    }
     if (options->listen.count > PLAB_POOL_LISTEN_MAX) {
         return plab_fail(err, PLAB_E_USAGE, "--listen may be given at most %d times",
                          PLAB_POOL_LISTEN_MAX);
@@ -201,6 +207,7 @@ static enum plab_status configure(struct options *options, struct plab_cli *cli,
     config->daemon_url = options->daemon;
     config->wallet = options->wallet != NULL ? options->wallet : PLAB_RPC_LAB_WALLET;
     config->verify_threads = (unsigned)options->verify_threads;
+    config->verify_percent = (unsigned)options->verify_percent;
     config->vardiff_window = (unsigned)options->vardiff_window;
     config->sessions_max = (unsigned)options->connections_max;
     config->sessions_per_host = (unsigned)options->connections_per_host;
@@ -244,6 +251,12 @@ static enum plab_status on_ready(void *cookie, struct plab_pool *pool, struct pl
         plab_log_info(&run->cli->log, "%s: listening on %s (port %u), for %.0f s",
                       options->config.algo->name, options->config.listen[i],
                       (unsigned)plab_pool_port(pool, i), (double)options->duration_ms / 1e3);
+    }
+    if (options->verify_percent < 100) {
+        plab_log_warn(&run->cli->log,
+                      "only %llu %% of the shares are hashed (--verify-sample): the others are "
+                      "accepted on the miner's word",
+                      (unsigned long long)options->verify_percent);
     }
     struct plab_pool_tls tls;
     if (plab_pool_tls(pool, &tls)) {
@@ -310,7 +323,7 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
                         : 0;
     return json_pack(
         "{s:s,s:s,s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,"
-        "s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o}",
+        "s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:I}",
         "schema", SCHEMA, "algo", options->config.algo->name, "source", source_name(options),
         "duration_s", stats->duration_s, "sessions", (json_int_t)stats->logins, "refused_logins",
         (json_int_t)stats->refused_logins, "accepted",
@@ -328,7 +341,7 @@ static json_t *summary_json(const struct options *options, const struct plab_poo
         (json_int_t)stats->bans, "banned", bans, "faults", (json_int_t)stats->faults,
         "tls_sessions", (json_int_t)stats->tls_sessions, "tls_failures",
         (json_int_t)stats->tls_failures, "accept_waits", (json_int_t)stats->accept_waits,
-        "upstream", upstream_json(options, stats));
+        "upstream", upstream_json(options, stats), "unverified", (json_int_t)stats->unverified);
 }
 
 static enum plab_status report(const struct options *options, const struct plab_cli *cli,
@@ -367,7 +380,8 @@ static enum plab_status serve(struct options *options, struct run *run, struct p
 
 enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
     struct plab_cli cli;
-    struct options options = {.algo_name = "rx/0", .verify_threads = 1, .duration_ms = HOUR_MS};
+    struct options options = {
+        .algo_name = "rx/0", .verify_threads = 1, .verify_percent = 100, .duration_ms = HOUR_MS};
     bool helped = false;
     plab_pool_config_init(&options.config);
     options.vardiff_window = options.config.vardiff_window;

@@ -80,6 +80,7 @@ struct plab_pool_event {
     const uint8_t *id;    /* 32 bytes: block */
     const uint8_t *seed;  /* 32 bytes */
     bool accepted;
+    bool unverified; /* SHARE: accepted because the miner says so; nobody hashed it */
 };
 
 /* Name of an event's kind, e.g. "share". */

@@ -108,6 +108,9 @@ enum plab_status plab_ledger_append(void *ledger, const struct plab_pool_event *
         add_text(record, "verdict", plab_verdict_name(event->verdict));
         add_number(record, "latency_us", event->latency_ns / 1000);
         add_number(record, "verify_us", event->verify_ns / 1000);
+        if (event->unverified) {
+            json_object_set_new(record, "verified", json_false());
+        }
     }
     if (event->kind == PLAB_POOL_EVENT_BLOCK) {
         json_object_set_new(record, "accepted", json_boolean(event->accepted));

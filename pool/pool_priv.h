@@ -124,7 +124,8 @@ struct plab_pool {
     size_t tick_at;             /* place in it where the last tick ended */
     struct plab_bans bans;
     const struct plab_personality *personality;
-    uint64_t id_key; /* session ids can't be guessed from numbers */
+    uint64_t id_key;         /* session ids can't be guessed from numbers */
+    struct plab_prng sample; /* draws the shares that are hashed */
     struct plab_found_block *found;
     bool handed_in; /* the daemon has our block on this tip: a second would be its rival */
     uint64_t last_tag;

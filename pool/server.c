@@ -33,6 +33,7 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->job_interval_ms = 30000;
     config->verify_threads = 1;
     config->verify_queue = 1024;
+    config->verify_percent = 100;
     config->handshake_deadline_ms = 10000;
     config->handshakes_per_host = 256;
     config->login_deadline_ms = 10000;
@@ -217,6 +218,7 @@ static enum plab_status set_up(struct plab_pool *pool, struct plab_error *err) {
     open_handles(pool);
     pool->home = (struct plab_stream_home){&pool->loop, pool->in, sizeof pool->in};
     pool->id_key = plab_prng_next(&entropy);
+    pool->sample.state = plab_prng_next(&entropy);
     if (plab_roster_init(&pool->roster, pool->config.sessions_max, plab_prng_next(&entropy)) !=
         PLAB_OK) {
         return plab_fail(err, PLAB_E_NOMEM, "no memory for %u sessions", pool->config.sessions_max);

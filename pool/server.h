@@ -51,8 +51,11 @@ struct plab_pool_config {
 
     unsigned verify_threads; /* 1 or more */
     unsigned verify_queue;   /* shares waiting for their check */
-    uint64_t duration_ms;    /* end by itself; 0: never */
-    bool handle_signals;     /* SIGINT and SIGTERM end the run */
+    /* Shares of a hundred, drawn at random, that are hashed; the claims of the others are believed,
+     * and none of them becomes a block. For load tests; not with `upstream`. */
+    unsigned verify_percent;
+    uint64_t duration_ms; /* end by itself; 0: never */
+    bool handle_signals;  /* SIGINT and SIGTERM end the run */
 
     uint64_t handshake_deadline_ms; /* of TLS, from the connection on */
     unsigned handshakes_per_host;   /* connections of one address whose TLS isn't there yet */
@@ -96,6 +99,7 @@ struct plab_pool_stats {
     uint64_t sessions_now;
     uint64_t verdicts[PLAB_VERDICT_COUNT];
     uint64_t rejected;      /* all verdicts but accepted */
+    uint64_t unverified;    /* of the accepted ones: nobody hashed them */
     uint64_t accepted_work; /* sum of the difficulties of accepted shares */
     uint64_t jobs, templates;
     uint64_t blocks_found, blocks_accepted;

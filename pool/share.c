@@ -21,6 +21,7 @@ struct pending {
     uint64_t extra_nonce, difficulty, target;
     struct plab_stratum_submit submit;
     uint64_t received_ns;
+    bool believed; /* not hashed: its claim is taken for its value */
 };
 
 /* Everything a verdict's record needs. */
@@ -29,6 +30,7 @@ struct outcome {
     const char *job_id;
     const uint8_t *nonce;
     uint64_t height, difficulty, share_difficulty, received_ns, verify_ns;
+    bool unverified;
 };
 
 static void record(struct plab_pool *pool, uint32_t session, const struct outcome *outcome) {
@@ -41,10 +43,12 @@ static void record(struct plab_pool *pool, uint32_t session, const struct outcom
                                     .difficulty = outcome->difficulty,
                                     .share_difficulty = outcome->share_difficulty,
                                     .latency_ns = plab_clock_ns() - outcome->received_ns,
-                                    .verify_ns = outcome->verify_ns};
+                                    .verify_ns = outcome->verify_ns,
+                                    .unverified = outcome->unverified};
     pool->stats.verdicts[outcome->verdict]++;
     if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
         pool->stats.accepted_work += outcome->difficulty;
+        pool->stats.unverified += outcome->unverified;
     } else {
         pool->stats.rejected++;
     }
@@ -198,16 +202,24 @@ static void free_pending(struct pending *pending) {
 
 static void conclude(struct plab_pool *pool, struct pending *pending);
 
+/* What claims nothing can only be hashed. */
+static bool is_believed(struct plab_pool *pool, const struct plab_stratum_submit *submit) {
+    unsigned percent = pool->config.verify_percent;
+    return pool->config.upstream_trust || (percent < 100 && !submit->claims_nothing &&
+                                           plab_prng_below(&pool->sample, 100) >= percent);
+}
+
 /* Hands a share to the verifier, or believes it where that was wished. False when the queue is
  * full. */
 static bool accept_for_check(struct plab_session *session, struct pending *pending) {
     struct plab_pool *pool = session->pool;
-    if (!pool->config.upstream_trust) {
+    if (!is_believed(pool, &pending->submit)) {
         bool queued = plab_verifier_submit(pool->verifier, &pending->task);
         session->pending += queued;
         return queued;
     }
     struct plab_verify_task *task = &pending->task;
+    pending->believed = true;
     task->outcome = PLAB_VERIFY_HASHED;
     memcpy(task->pow_value, pending->submit.result, sizeof task->pow_value);
     memcpy(task->hash, pending->submit.commitment, sizeof task->hash);
@@ -291,7 +303,8 @@ static void finish(struct plab_pool *pool, struct pending *pending, enum plab_ve
                               .difficulty = pending->difficulty,
                               .received_ns = pending->received_ns,
                               .verify_ns = task->verify_ns};
-    if (task->outcome == PLAB_VERIFY_HASHED) {
+    outcome.unverified = pending->believed && verdict == PLAB_VERDICT_ACCEPTED;
+    if (task->outcome == PLAB_VERIFY_HASHED && !pending->believed) {
         outcome.share_difficulty = plab_difficulty_of_value(task->pow_value);
     }
     if (session != NULL) {
@@ -304,7 +317,7 @@ static void finish(struct plab_pool *pool, struct pending *pending, enum plab_ve
     if (verdict == PLAB_VERDICT_ACCEPTED && session != NULL) {
         follow_up(session, pending);
     }
-    if (verdict == PLAB_VERDICT_ACCEPTED && !pending->tmpl->fixed &&
+    if (verdict == PLAB_VERDICT_ACCEPTED && !pending->tmpl->fixed && !pending->believed &&
         plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {
         plab_work_found(pool, pending->session, pending->tmpl, pending->extra_nonce,
                         pending->submit.nonce, task->blob, task->blob_len);
@@ -337,7 +350,9 @@ static void conclude(struct plab_pool *pool, struct pending *pending) {
 
 void plab_share_returned(struct plab_pool *pool, void *share, enum plab_verdict verdict,
                          const char *text) {
-    finish(pool, share, verdict, text);
+    struct pending *pending = share;
+    pending->believed = false; /* that pool has looked */
+    finish(pool, pending, verdict, text);
 }
 
 void plab_share_drop(void *share) {

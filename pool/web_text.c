@@ -92,6 +92,8 @@ static void write_verification(FILE *out, const struct plab_web_view *view) {
          "Shares that may wait."},
         {"verification_queue_peak_shares", "gauge", "shares", (double)s->verify_queue_peak,
          "Most shares that ever waited."},
+        {"unverified_shares", "counter", NULL, (double)s->unverified,
+         "Shares accepted without a hash (--verify-sample, --upstream-trust)."},
         {"verified_hashes", "counter", "hashes", (double)s->verified_hashes, "Hashes computed."},
         {"verification_seconds", "counter", "seconds", (double)s->verify_ns / 1e9,
          "Time that hashing took, summed over threads."},

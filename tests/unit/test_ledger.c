@@ -26,9 +26,15 @@ static void write_two(const char *path) {
                                     .nonce = nonce,
                                     .share_difficulty = UINT64_MAX,
                                     .latency_ns = 2500000};
+    struct plab_pool_event believed = {.kind = PLAB_POOL_EVENT_SHARE,
+                                       .t_ns = 7,
+                                       .session = 1,
+                                       .verdict = PLAB_VERDICT_ACCEPTED,
+                                       .unverified = true};
     CHECK(plab_ledger_open(&ledger, path, "cn/0", &err) == PLAB_OK);
     CHECK(plab_ledger_append(ledger, &login, &err) == PLAB_OK);
     CHECK(plab_ledger_append(ledger, &share, &err) == PLAB_OK);
+    CHECK(plab_ledger_append(ledger, &believed, &err) == PLAB_OK);
     plab_ledger_close(&ledger);
     CHECK(ledger == NULL);
 }
@@ -47,7 +53,11 @@ TEST(ledger, lines_are_json_and_appended) {
         CHECK_MSG(json_is_object(record), "%s", line);
         const char *event = json_string_value(json_object_get(record, "event"));
         opens += strcmp(event, "open") == 0;
-        if (strcmp(event, "share") == 0) {
+        if (strcmp(event, "share") == 0 &&
+            json_integer_value(json_object_get(record, "t_ns")) == 7) {
+            CHECK(json_is_false(json_object_get(record, "verified")));
+        } else if (strcmp(event, "share") == 0) {
+            CHECK(json_object_get(record, "verified") == NULL);
             CHECK_STR(json_string_value(json_object_get(record, "verdict")), "low");
             CHECK_STR(json_string_value(json_object_get(record, "nonce")), "01020304");
             CHECK_U64(json_integer_value(json_object_get(record, "latency_us")), 2500);
@@ -63,7 +73,7 @@ TEST(ledger, lines_are_json_and_appended) {
     }
     fclose(file);
     unlink(path);
-    CHECK_U64(count, 6);
+    CHECK_U64(count, 8);
     CHECK_U64(opens, 2);
 }
 

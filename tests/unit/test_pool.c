@@ -2,6 +2,7 @@
 /* The pool through its front door: verdicts on shares, blocks, seeds, difficulty, start and end. */
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "pow/hasher.h"
 #include "stratum/target.h"
@@ -375,4 +376,47 @@ TEST(pool, stops_at_once_while_a_cache_is_built) {
     lab_stop(&lab);
     CHECK(plab_clock_ns() - began_ns < UINT64_C(1000000000));
     client_close(&a);
+}
+
+TEST(pool, a_sample_is_hashed_and_the_rest_is_believed) {
+    struct plab_stratum_submit submit;
+    lab_init(&lab, &mini_cn);
+    lab.config.verify_percent = 0;
+    lab.config.network_difficulty = 8;
+    lab_start(&lab);
+    client_login(&a, &lab, "worker1");
+    client_mine(&a, &lab, 0, false, &submit);
+    CHECK_STR(client_submit(&a, &submit), "Low difficulty share"); /* claims are still looked at */
+    client_mine(&a, &lab, 100, false, &submit);
+    memset(submit.result, 0, sizeof submit.result);
+    CHECK_STR(client_submit(&a, &submit), "");
+    CHECK_STR(client_submit(&a, &submit), "Duplicate share");
+    client_close(&a);
+    lab_stop(&lab);
+    CHECK_U64(lab.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
+    CHECK_U64(lab.stats.unverified, 1);
+    CHECK_U64(lab.stats.verified_hashes, 0);
+    /* It claims to be a block, too, which nobody believes. */
+    CHECK_U64(lab.stats.blocks_found, 0);
+}
+
+TEST(pool, a_sample_finds_lies) {
+    struct plab_stratum_submit submit;
+    lab_init(&lab, &mini_cn);
+    lab.config.verify_percent = 50;
+    lab.config.bad_shares_max = 1000;
+    lab_start(&lab);
+    client_login(&a, &lab, "worker1");
+    client_mine(&a, &lab, 0, false, &submit);
+    memset(submit.result, 0, sizeof submit.result);
+    for (uint32_t i = 0; i < 64; i++) {
+        plab_store32_le(submit.nonce, 0x1000000 + i);
+        client_submit(&a, &submit);
+    }
+    client_close(&a);
+    lab_stop(&lab);
+    /* Beyond these bounds in one of 10^9 runs. */
+    CHECK(lab.stats.unverified > 8 && lab.stats.unverified < 56);
+    CHECK_U64(lab.stats.verified_hashes, 64 - lab.stats.unverified);
+    CHECK(lab.stats.verdicts[PLAB_VERDICT_INVALID] > 0);
 }
