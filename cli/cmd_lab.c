@@ -154,23 +154,25 @@ static enum plab_status parse_run(int argc, char **argv, struct plab_cli *cli,
     return status;
 }
 
-static enum plab_status run_here(const struct plab_cli *cli, struct plab_run_config *config,
+/* Runs `plan` with this very program and the detectors. */
+static enum plab_status run_here(const struct plab_cli *cli, const struct plab_run_config *plan,
                                  const struct run_options *options, struct plab_error *err) {
     static struct plab_detector_file files[PLAB_DETECTORS_MAX];
+    struct plab_run_config config = *plan;
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0) {
         return plab_fail(err, PLAB_E_RESOURCE, "cannot find this program: /proc/self/exe: %m");
     }
     self[n] = '\0';
-    config->program = config->guard = self;
+    config.program = config.guard = self;
     enum plab_status status =
-        load_detectors(options->detectors, options->scenario, files, &config->detector_count, err);
-    config->detectors = files;
+        load_detectors(options->detectors, options->scenario, files, &config.detector_count, err);
+    config.detectors = files;
     if (status == PLAB_OK) {
-        status = run_and_tell(cli, config, err);
+        status = run_and_tell(cli, &config, err);
     }
-    for (size_t i = 0; i < config->detector_count; i++) {
+    for (size_t i = 0; i < config.detector_count; i++) {
         plab_detector_free(&files[i]);
     }
     return status;

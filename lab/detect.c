@@ -16,7 +16,7 @@
 
 const char *plab_detect_state_name(enum plab_detect_state state) {
     static const char *const names[] = {
-#define PLAB_DETECT_STATE_NAME(kind, word) [PLAB_DETECT_##kind] = word,
+#define PLAB_DETECT_STATE_NAME(kind, word) [PLAB_DETECT_##kind] = (word),
         PLAB_DETECT_STATE_LIST(PLAB_DETECT_STATE_NAME)
 #undef PLAB_DETECT_STATE_NAME
     };

@@ -157,7 +157,7 @@ static void put_page(FILE *out, const json_t *data) {
 enum plab_status plab_report_build(const char *folder, struct plab_error *err) {
     char path[PATH_MAX], *text = NULL;
     size_t len = 0;
-    json_t *data;
+    json_t *data = NULL;
     enum plab_status status = collect(&data, folder, err);
     if (status != PLAB_OK) {
         return status;

@@ -151,20 +151,19 @@ static enum plab_status follow(pid_t pid, struct pipes *pipes, const char *name,
     keep_last_line(&reading, result->error);
     result->output = reading.text != NULL ? reading.text : calloc(1, 1);
     result->len = reading.len;
+    if (result->output == NULL) {
+        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for what %s says", name);
+    }
+    result->output[result->len] = '\0';
     if (status == PLAB_OK && !whole) {
         status = plab_fail(err, PLAB_E_FAILED,
                            "%s was stopped: it took longer than %u s or said more than %u MiB",
                            name, timeout_ms / 1000, PLAB_TOOL_OUTPUT_MAX >> 20);
     }
-    if (status == PLAB_OK && result->output == NULL) {
-        status = plab_fail(err, PLAB_E_NOMEM, "not enough memory for what %s says", name);
-    }
     if (status != PLAB_OK) {
         plab_tool_free(result);
-        return status;
     }
-    result->output[result->len] = '\0';
-    return PLAB_OK;
+    return status;
 }
 
 enum plab_status plab_tool_run(struct plab_tool_result *result, char *const *argv, const char *cwd,

@@ -104,12 +104,14 @@ TEST(memmap, entropy) {
 
 /* This process itself, with two mappings that can be told apart by what is in them. */
 TEST(memmap, bytes_of_a_living_process) {
-    const size_t big = 24u << 20, small = 20u << 20;
-    uint8_t *noise = mmap(NULL, big, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    /* Something between them, or they become one. */
-    void *wall = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uint8_t *zeros = mmap(NULL, small, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(noise != MAP_FAILED && zeros != MAP_FAILED && wall != MAP_FAILED);
+    const size_t big = 24u << 20, small = 20u << 20, wall = 1u << 20;
+    /* Walls around them, or they become one with each other or with neighbours. */
+    const size_t whole = big + small + 3 * wall;
+    uint8_t *walls = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(walls != MAP_FAILED);
+    uint8_t *noise = walls + wall, *zeros = noise + big + wall;
+    CHECK(mprotect(noise, big, PROT_READ | PROT_WRITE) == 0);
+    CHECK(mprotect(zeros, small, PROT_READ | PROT_WRITE) == 0);
     struct plab_prng random = {42};
     for (size_t i = 0; i + 8 <= big; i += 8) {
         uint64_t word = plab_prng_next(&random);
@@ -122,14 +124,11 @@ TEST(memmap, bytes_of_a_living_process) {
     bool saw_noise = false, saw_zeros = false;
     for (size_t i = 0; i < maps.count; i++) {
         const struct plab_memmap_one *map = &maps.maps[i];
-        saw_noise |= map->start <= (uintptr_t)noise && map->bytes >= big && map->bytes < 2 * big &&
-                     map->entropy_bits > 7.5;
-        saw_zeros |= map->bytes >= small && map->entropy_bits < 1;
+        saw_noise |= map->start == (uintptr_t)noise && map->bytes == big && map->entropy_bits > 7.5;
+        saw_zeros |= map->start == (uintptr_t)zeros && map->bytes == small && map->entropy_bits < 1;
     }
     CHECK(saw_noise && saw_zeros);
-    munmap(noise, big);
-    munmap(zeros, small);
-    munmap(wall, 4096);
+    munmap(walls, whole);
 }
 
 /* A program with a known command line and environment; returns when it runs. */
