@@ -36,7 +36,8 @@ deps-check: ## Install the packages that the tests need as well
 # Both of these start on a machine that may lack everything, pkg-config included, so the build is a
 # second make that reads its configuration after the packages are there.
 .PHONY: demo
-demo: deps ## Install, build and run the quick-start scenario (about three minutes)
+demo: ## Install, build and run the quick-start scenario (about three minutes)
+	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)build/powlab lab run configs/scenarios/quickstart.yaml
 

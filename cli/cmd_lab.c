@@ -28,12 +28,12 @@ static const struct plab_verb run_verb = {
     .examples = "  powlab lab run configs/scenarios/quickstart.yaml\n"
                 "  powlab lab run --dry-run configs/scenarios/quickstart.yaml\n"
                 "  powlab lab run --scale 0.5 --out /tmp/short configs/scenarios/quickstart.yaml\n",
-    .notes = "The run's folder, by default runs/<UTC time>-<name>, holds truth.jsonl, "
-             "timeline.csv,\nreport.json, run.pcapng, flows.csv, logs/ and raw/. Its path is the "
-             "last line on stdout "
-             "(with --json - it is\n\"folder\" in the report). Every login has the run's id in it. "
-             "Exit code 1: an\nexpectation of the scenario wasn't met, or a process failed. "
-             "configs/README.md\nexplains scenarios and the files of a run.\n",
+    .notes =
+        "The run's folder, by default runs/<UTC time>-<name>, holds report.html, report.json,\n"
+        "truth.jsonl, timeline.csv, run.pcapng, flows.csv, verdicts.json, logs/ and raw/. Its\n"
+        "path is the last line on stdout (with --json - it is \"folder\" in the report). Every\n"
+        "login has the run's id in it. Exit code 1: an expectation of the scenario wasn't met,\n"
+        "or a process failed. configs/README.md explains scenarios and the files of a run.\n",
     .has_json = true,
 };
 

@@ -256,7 +256,10 @@ enum plab_status plab_program_run(const struct plab_detector_file *file,
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory to run %s", file->detector->name);
     }
     enum plab_status status = plab_tool_run(&result, argv, inputs->out, TIMEOUT_MS, err);
-    if (status == PLAB_OK && result.len == 0 && result.exit_code != 0) {
+    if (status == PLAB_OK && result.len == 0 && result.exit_code == 127) { /* a shell's word */
+        status = plab_fail(err, PLAB_E_UNSUPPORTED, "cannot run %s: %s", argv[0], result.error);
+        plab_tool_free(&result);
+    } else if (status == PLAB_OK && result.len == 0 && result.exit_code != 0) {
         status = plab_fail(err, PLAB_E_FAILED, "%s ended with exit code %d: %s", argv[0],
                            result.exit_code, result.error);
         plab_tool_free(&result);

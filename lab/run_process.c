@@ -79,7 +79,7 @@ void plab_run_start_slot(struct plab_run_slot *slot) {
         .env = &env,
         .guard = run->config->guard,
         .log_path = plab_run_path(run->record, log, "logs/%s.log", slot->name),
-        .nice = slot->group != NULL ? slot->group->nice : 0,
+        .nice = slot->group != NULL ? (int)slot->group->nice : 0,
         .commanded = slot->role == PLAB_RUN_WORKER,
     };
     enum plab_status status = plab_child_start(&slot->child, &run->loop, &plan, &why);

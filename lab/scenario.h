@@ -54,7 +54,7 @@ struct plab_scenario_worker {
     unsigned count, threads;               /* threads 0: powlab's own plan */
     unsigned duty_percent;                 /* 1 to 100: share of the time that threads hash */
     bool load_by_threads; /* a phase's load is a number of threads, not a share of their time */
-    int nice;             /* 0 to 19 */
+    unsigned nice;        /* 0 to 19 */
     /* What the worker looks like to others; "" and none: as powlab is. */
     char dialect[PLAB_SCENARIO_NAME_MAX + 1];
     char agent[PLAB_SCENARIO_TEXT_MAX + 1];

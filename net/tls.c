@@ -236,9 +236,11 @@ static bool expect_host(SSL *ssl, const char *host) {
 }
 
 static bool set_up_client(struct plab_tls *tls, const char *host, const char *sni) {
+    char name[256]; /* OpenSSL copies it, but its macro wants one that may be changed */
+    snprintf(name, sizeof name, "%s", sni != NULL ? sni : "");
     SSL_set_connect_state(tls->ssl);
     return (!tls->context->checks_chain || (host != NULL && expect_host(tls->ssl, host))) &&
-           (sni == NULL || SSL_set_tlsext_host_name(tls->ssl, sni) == 1);
+           (sni == NULL || SSL_set_tlsext_host_name(tls->ssl, name) == 1);
 }
 
 static bool set_up_session(struct plab_tls *tls) {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian/Ubuntu packages that powlab needs and says which.
 #   tools/deps.sh build    to build and run the program
+#   tools/deps.sh demo     and the detectors that the quick start runs
 #   tools/deps.sh check    for all tests as well
 set -eu
 
@@ -10,17 +11,18 @@ libyaml-dev libpcap-dev libjs-dygraphs"
 # libcpuid only knows x86.
 case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 
-check="tshark libndpi-bin yara
-libcriterion-dev openssl librandomx-dev monero
+demo="tshark libndpi-bin yara"
+check="$demo libcriterion-dev openssl librandomx-dev monero
 clang clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps
 chromium python3 python3-jsonschema python3-prometheus-client"
 
 case "${1:-}" in
 build) wanted=$build ;;
+demo) wanted="$build $demo" ;;
 check) wanted="$build $check" ;;
 *)
-    echo "usage: tools/deps.sh build|check" >&2
+    echo "usage: tools/deps.sh build|demo|check" >&2
     exit 2
     ;;
 esac

@@ -77,8 +77,12 @@ not_too_wide() { ! too_wide; }
 check "the summary has at most 79 columns" not_too_wide
 check "on a terminal there are colours" grep -q "$(printf '\033\\[1m')" "$work/screen"
 
+# What ignores SIGHUP, as under nohup, hands that on to all its children.
+hup=HUP
+case $(sed -n 's/^SigIgn:[[:space:]]*//p' "/proc/$$/status") in *[13579bdf]) hup= ;; esac
+
 # Each signal goes to the program itself, not to the terminal.
-for signal in INT TERM HUP SEGV ABRT; do
+for signal in INT TERM $hup SEGV ABRT; do
     on_terminal "sh -c 'echo pid \$\$; exec $mine'"
     shows 'accepted' && kill "-$signal" "$(grep -aoE 'pid [0-9]+' "$work/screen" | grep -oE '[0-9]+')"
     check "the terminal is as before after SIG$signal" restored
