@@ -19,6 +19,7 @@ static const struct {
     {"topo", plab_cmd_topo, "topology and pinning plan"},
     {"pool", plab_cmd_pool, "the local testnet pool"},
     {"mine", plab_cmd_mine, "pinned workers feeding a Stratum client"},
+    {"swarm", plab_cmd_swarm, "load for a pool: many light sessions, made-up shares"},
     {"lab", plab_cmd_lab, "run a whole scenario: lab run SCENARIO"},
     {"report", plab_cmd_report, "(re-)build the HTML report of a run"},
     {"selftest", plab_cmd_selftest, "embedded known answers, seconds"},

@@ -420,6 +420,9 @@ enum plab_status plab_stream_connect(struct plab_stream **out,
                                      const struct sockaddr *addr, struct plab_error *err) {
     *out = NULL;
     enum plab_status status = plab_netguard_check(addr, err);
+    if (status == PLAB_OK && config->from != NULL) {
+        status = plab_netguard_check(config->from, err);
+    }
     if (status != PLAB_OK) {
         return status;
     }
@@ -435,7 +438,10 @@ enum plab_status plab_stream_connect(struct plab_stream **out,
         }
     }
     stream->request.connect.data = stream;
-    int code = uv_tcp_connect(&stream->request.connect, &stream->tcp, addr, on_connected);
+    int code = config->from != NULL ? uv_tcp_bind(&stream->tcp, config->from, 0) : 0;
+    if (code == 0) {
+        code = uv_tcp_connect(&stream->request.connect, &stream->tcp, addr, on_connected);
+    }
     if (code < 0) {
         discard(stream);
         return plab_fail(err, PLAB_E_NETWORK, "%s", uv_strerror(code));

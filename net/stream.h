@@ -71,6 +71,8 @@ struct plab_stream_config {
     struct plab_tls_context *tls; /* unless plain; a reference of its own is taken */
     const char *tls_host;         /* connecting: as plab_tls_create() has it, as is the next */
     const char *tls_sni;
+    const struct sockaddr *from; /* connecting: our address, port 0 for any; NULL: the system's
+                                    choice. Borrowed during the call. */
 };
 
 /* Begins to connect to `addr`. Errors: PLAB_E_REFUSED, PLAB_E_NETWORK, PLAB_E_NOMEM, those of
