@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The local testnet pool, in the foreground, for a limited time. */
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static const struct plab_verb verb = {
                 "  powlab pool --epoch-blocks 4 --network-difficulty 500\n"
                 "  powlab pool --listen 127.0.0.1:3334 --upstream 127.0.0.1:3333\n"
                 "  powlab pool --faults configs/faults/bad_day.yaml --ledger pool.jsonl\n"
+                "  powlab pool --ledger pool.db\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
         "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
@@ -65,6 +67,7 @@ static const struct plab_verb verb = {
         "With --upstream the pool is a proxy: workers share sessions of another lab pool, each\n"
         "with its own top byte of the nonce; their shares are judged by an easier target here\n"
         "and handed in when they meet that of the pool.\n"
+        "With --ledger FILE.db an accepted share is answered once it is on the disk.\n"
         "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
     .has_json = true,
     .has_kernels = true,
@@ -147,7 +150,7 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         {0, "faults", PLAB_OPT_TEXT, &options->faults_path, "FILE",
          "let things go wrong as this script says (configs/faults)", 0, 0, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
-         "append sessions, jobs, shares, blocks as JSON lines", 0, 0, NULL},
+         "record sessions, jobs, shares, blocks: FILE.db is SQLite, others JSON lines", 0, 0, NULL},
     };
     size_t operands;
     return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,
@@ -364,6 +367,7 @@ static enum plab_status serve(struct options *options, struct run *run, struct p
     options->config.ready_cookie = run;
     options->config.on_event = on_event;
     options->config.event_cookie = run;
+    options->config.durable = run->ledger != NULL ? plab_ledger_durable(run->ledger) : NULL;
     enum plab_status status = plab_pool_create(&pool, &options->config, err);
     if (status != PLAB_OK) {
         return status;
@@ -400,6 +404,7 @@ enum plab_status plab_cmd_pool(int argc, char **argv, struct plab_error *err) {
         options.config.faults = options.faults;
     }
     if (status == PLAB_OK && options.ledger_path != NULL) {
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report, not the end */
         status = plab_ledger_open(&run.ledger, options.ledger_path, options.config.algo->name, err);
     }
     if (status == PLAB_OK) {

@@ -65,6 +65,7 @@ const char *plab_verdict_text(enum plab_verdict verdict);
  */
 struct plab_pool_event {
     enum plab_pool_event_kind kind;
+    uint64_t number;  /* of the record, from 1 without gaps */
     uint64_t t_ns;    /* plab_clock_ns() */
     uint32_t session; /* number, from 1; 0: none */
     const char *text;
@@ -87,8 +88,23 @@ struct plab_pool_event {
 const char *plab_pool_event_name(enum plab_pool_event_kind kind);
 
 /* Receives records, on the pool's loop thread, before the answer goes out. An error ends the pool:
- * a record with holes is worse than none. */
+ * a record with holes is worse than none. Without a plab_pool_durable the record is durable when it
+ * returns. */
 typedef enum plab_status plab_pool_event_fn(void *cookie, const struct plab_pool_event *event,
                                             struct plab_error *err);
+
+/* Where records become durable later than their function returns: the answers of accepted shares
+ * wait for that. */
+struct plab_pool_durable {
+    void *cookie;
+    /* From now on `notify` (any thread, not to call back) tells that number() has news. NULL ends
+     * that; it isn't called any more then. */
+    void (*watch)(void *cookie, void (*notify)(void *notify_cookie), void *notify_cookie);
+    /* Number of the newest durable event, all before it being durable too; valid even with an
+     * error, which says that no more will be. */
+    enum plab_status (*number)(void *cookie, uint64_t *number, struct plab_error *err);
+    /* Returns when all events so far are durable, or will never be. */
+    enum plab_status (*flush)(void *cookie, struct plab_error *err);
+};
 
 #endif

@@ -11,10 +11,13 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "pool/ledger_sqlite.h"
 
 struct plab_ledger {
-    int fd;
+    int fd; /* of lines */
     char *path;
+    struct plab_ledger_sqlite *sqlite; /* NULL: lines */
+    struct plab_ledger_writer *writer; /* to it */
 };
 
 static enum plab_status write_line(struct plab_ledger *ledger, json_t *record,
@@ -44,6 +47,29 @@ static json_t *first_line(const char *algo) {
                      (json_int_t)getpid());
 }
 
+static enum plab_status open_lines(struct plab_ledger *ledger, const char *algo,
+                                   struct plab_error *err) {
+    ledger->fd = open(ledger->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (ledger->fd < 0) {
+        return plab_fail(err, PLAB_E_IO, "cannot open the ledger \"%s\": %s", ledger->path,
+                         strerror(errno));
+    }
+    return write_line(ledger, first_line(algo), err);
+}
+
+static enum plab_status open_sqlite(struct plab_ledger *ledger, const char *algo,
+                                    struct plab_error *err) {
+    enum plab_status status = plab_ledger_sqlite_open(&ledger->sqlite, ledger->path, algo, err);
+    return status == PLAB_OK ? plab_ledger_writer_create(&ledger->writer, plab_ledger_sqlite_commit,
+                                                         ledger->sqlite, err)
+                             : status;
+}
+
+static bool is_database(const char *path) {
+    size_t len = strlen(path);
+    return len > 3 && strcmp(path + len - 3, ".db") == 0;
+}
+
 enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path, const char *algo,
                                   struct plab_error *err) {
     struct plab_ledger *ledger = calloc(1, sizeof *ledger);
@@ -52,14 +78,9 @@ enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path, co
         free(ledger);
         return plab_fail(err, PLAB_E_NOMEM, "no memory for the ledger");
     }
-    ledger->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (ledger->fd < 0) {
-        enum plab_status status =
-            plab_fail(err, PLAB_E_IO, "cannot open the ledger \"%s\": %s", path, strerror(errno));
-        plab_ledger_close(&ledger);
-        return status;
-    }
-    enum plab_status status = write_line(ledger, first_line(algo), err);
+    ledger->fd = -1;
+    enum plab_status status =
+        is_database(path) ? open_sqlite(ledger, algo, err) : open_lines(ledger, algo, err);
     if (status != PLAB_OK) {
         plab_ledger_close(&ledger);
         return status;
@@ -92,7 +113,7 @@ static void add_bytes(json_t *record, const char *key, const uint8_t *bytes, siz
     }
 }
 
-enum plab_status plab_ledger_append(void *ledger, const struct plab_pool_event *event,
+static enum plab_status append_line(struct plab_ledger *ledger, const struct plab_pool_event *event,
                                     struct plab_error *err) {
     json_t *record = json_object();
     json_object_set_new(record, "t_ns", json_integer((json_int_t)event->t_ns));
@@ -124,11 +145,24 @@ enum plab_status plab_ledger_append(void *ledger, const struct plab_pool_event *
     return write_line(ledger, record, err);
 }
 
+enum plab_status plab_ledger_append(void *cookie, const struct plab_pool_event *event,
+                                    struct plab_error *err) {
+    struct plab_ledger *ledger = cookie;
+    return ledger->writer != NULL ? plab_ledger_writer_append(ledger->writer, event, err)
+                                  : append_line(ledger, event, err);
+}
+
+const struct plab_pool_durable *plab_ledger_durable(const struct plab_ledger *ledger) {
+    return ledger->writer != NULL ? plab_ledger_writer_durable(ledger->writer) : NULL;
+}
+
 void plab_ledger_close(struct plab_ledger **ledger) {
     if (*ledger != NULL) {
         if ((*ledger)->fd >= 0) {
             close((*ledger)->fd);
         }
+        plab_ledger_writer_destroy(&(*ledger)->writer);
+        plab_ledger_sqlite_close(&(*ledger)->sqlite);
         free((*ledger)->path);
         free(*ledger);
         *ledger = NULL;

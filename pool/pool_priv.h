@@ -49,7 +49,7 @@ struct plab_session {
     bool finishing;       /* nothing is read any more; closes when the last answer is out */
     bool ending;          /* the end was sent */
     bool closing;         /* freed soon, by the loop */
-    unsigned pending;     /* shares being verified */
+    unsigned pending;     /* shares being verified, or verified and not answered yet */
     uint64_t deadline_ns; /* of the login, later of silence, at last of closing */
     const char *reason;   /* of closing; static */
 
@@ -101,6 +101,12 @@ struct plab_found_block {
     uint8_t id[PLAB_BLOCK_ID_BYTES];
 };
 
+/* Answers that wait until their share is durable, in order. */
+struct plab_held_answer;
+struct plab_held_answers {
+    struct plab_held_answer *first, *last; /* owned */
+};
+
 struct plab_pool {
     struct plab_pool_config config;
     struct plab_kernels kernels;
@@ -112,7 +118,7 @@ struct plab_pool {
     struct plab_labca *labca;     /* NULL: no listener speaks TLS */
     struct plab_tls_context *tls; /* of new connections */
     char fingerprint[65];         /* of the certificate that it shows */
-    uv_async_t verified, stop;
+    uv_async_t verified, durable, stop;
     uv_timer_t tick, refresh, duration;
     uv_signal_t sigint, sigterm;
     bool handles_open;
@@ -132,6 +138,8 @@ struct plab_pool {
     uint64_t began_ns;
     struct plab_faults *faults;     /* owned; NULL: no script */
     struct plab_upstream *upstream; /* owned; NULL: work is our own */
+    uint64_t events;                /* number of the last */
+    struct plab_held_answers held;
     struct plab_pool_stats stats;
     struct plab_web *web; /* NULL: none */
     struct plab_web_facts web_facts;
@@ -322,6 +330,10 @@ void plab_share_returned(struct plab_pool *pool, void *share, enum plab_verdict 
 void plab_share_drop(void *share);
 /* Answers all shares that the verifier has finished. */
 void plab_share_collect(struct plab_pool *pool);
+/* Sends the answers whose shares are durable by now. A fault of the ledger ends the run. */
+void plab_share_release(struct plab_pool *pool);
+/* Frees answers that will never be sent. */
+void plab_share_drop_held(struct plab_pool *pool);
 /* Frees shares that will never be answered. */
 void plab_share_drop_all(struct plab_verify_task *list);
 

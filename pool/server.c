@@ -61,6 +61,7 @@ void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct
 void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
     struct plab_error err = {.text = ""};
     event->t_ns = plab_clock_ns();
+    event->number = ++pool->events;
     plab_web_event(pool->web, event);
     if (pool->config.on_event == NULL) {
         return;
@@ -73,6 +74,10 @@ void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
 
 static void on_verified(uv_async_t *async) {
     plab_share_collect(async->data);
+}
+
+static void on_durable(uv_async_t *async) {
+    plab_share_release(async->data);
 }
 
 static void on_stop(uv_async_t *async) {
@@ -117,15 +122,40 @@ static void notify_verified(void *cookie) {
     uv_async_send(&pool->verified);
 }
 
+static void notify_durable(void *cookie) {
+    struct plab_pool *pool = cookie;
+    uv_async_send(&pool->durable);
+}
+
+/* Tells when records are durable; `notify` NULL: no more. */
+static void watch_durable(struct plab_pool *pool, void (*notify)(void *cookie)) {
+    const struct plab_pool_durable *durable = pool->config.durable;
+    if (durable != NULL) {
+        durable->watch(durable->cookie, notify, pool);
+    }
+}
+
+/* Waits until all is durable. Its fault counts unless the run ended by another. */
+static void flush(struct plab_pool *pool) {
+    const struct plab_pool_durable *durable = pool->config.durable;
+    struct plab_error err = {.text = ""};
+    enum plab_status status = durable != NULL ? durable->flush(durable->cookie, &err) : PLAB_OK;
+    if (status != PLAB_OK && pool->error.text[0] == '\0') {
+        pool->status = status;
+        pool->error = err;
+    }
+}
+
 static void open_handles(struct plab_pool *pool) {
     uv_async_init(&pool->loop, &pool->verified, on_verified);
+    uv_async_init(&pool->loop, &pool->durable, on_durable);
     uv_async_init(&pool->loop, &pool->stop, on_stop);
     uv_timer_init(&pool->loop, &pool->tick);
     uv_timer_init(&pool->loop, &pool->refresh);
     uv_timer_init(&pool->loop, &pool->duration);
     uv_signal_init(&pool->loop, &pool->sigint);
     uv_signal_init(&pool->loop, &pool->sigterm);
-    pool->verified.data = pool->stop.data = pool;
+    pool->verified.data = pool->durable.data = pool->stop.data = pool;
     pool->tick.data = pool->refresh.data = pool->duration.data = pool;
     pool->sigint.data = pool->sigterm.data = pool;
     pool->handles_open = true;
@@ -280,6 +310,7 @@ static void start(struct plab_pool *pool) {
         uv_signal_start(&pool->sigint, on_signal, SIGINT);
         uv_signal_start(&pool->sigterm, on_signal, SIGTERM);
     }
+    watch_durable(pool, notify_durable);
     plab_work_start(pool);
 }
 
@@ -287,7 +318,7 @@ static void close_handles(struct plab_pool *pool) {
     uv_handle_t *handles[] = {(uv_handle_t *)&pool->verified, (uv_handle_t *)&pool->stop,
                               (uv_handle_t *)&pool->tick,     (uv_handle_t *)&pool->refresh,
                               (uv_handle_t *)&pool->duration, (uv_handle_t *)&pool->sigint,
-                              (uv_handle_t *)&pool->sigterm};
+                              (uv_handle_t *)&pool->sigterm,  (uv_handle_t *)&pool->durable};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(handles) && pool->handles_open; i++) {
         uv_close(handles[i], NULL);
     }
@@ -311,6 +342,7 @@ static void shut_down(struct plab_pool *pool) {
     if (pool->config.daemon_url != NULL) {
         plab_daemon_close(&pool->daemon);
     }
+    plab_share_drop_held(pool);
     plab_upstream_close(pool);
     close_handles(pool);
     plab_web_close(pool->web);
@@ -329,8 +361,12 @@ enum plab_status plab_pool_run(struct plab_pool *pool, struct plab_error *err) {
     }
     struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_STOP,
                                     .text = plab_status_text(pool->status)};
+    flush(pool);
+    plab_share_release(pool);
+    watch_durable(pool, NULL);
     shut_down(pool);
     plab_pool_emit(pool, &event);
+    flush(pool);
     pool->stats.duration_s = (double)(plab_clock_ns() - pool->began_ns) / 1e9;
     if (pool->status != PLAB_OK && err != NULL) {
         *err = pool->error;

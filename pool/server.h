@@ -84,6 +84,7 @@ struct plab_pool_config {
 
     plab_pool_event_fn *on_event; /* may be NULL */
     void *event_cookie;
+    const struct plab_pool_durable *durable; /* of on_event; NULL: at once; borrowed */
     /* All listeners accept connections now, ports are known. May be NULL. An error ends the run. */
     enum plab_status (*on_ready)(void *cookie, struct plab_pool *pool, struct plab_error *err);
     void *ready_cookie;

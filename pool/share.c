@@ -73,28 +73,31 @@ static void keep_score(struct plab_session *session, enum plab_verdict verdict) 
     }
 }
 
-/* Records first, answers then. `text` is NULL for the verdict's own words. */
-static void answer(struct plab_session *session, const struct plab_stratum_id *id,
+/* An accepted share whose record isn't durable yet. Knows its session by number only. */
+struct plab_held_answer {
+    struct plab_held_answer *next;
+    uint64_t event; /* number of its record */
+    uint32_t session, job;
+    struct plab_stratum_id id;
+    uint64_t difficulty;
+};
+
+/* A share that isn't good: records first, answers then. `text` is NULL for the verdict's own words.
+ */
+static void reject(struct plab_session *session, const struct plab_stratum_id *id,
                    const struct outcome *outcome, const char *text) {
     struct plab_pool *pool = session->pool;
     record(pool, session->number, outcome);
-    if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
-        plab_log_debug(pool->config.log, "session %u: share of difficulty %llu accepted",
-                       session->number, (unsigned long long)outcome->share_difficulty);
-        session->accepted += outcome->difficulty;
-        (void)plab_session_send_verdict(session, id, outcome->verdict, NULL);
-    } else {
-        text = plab_session_send_verdict(session, id, outcome->verdict, text);
-        plab_log_warn(pool->config.log, "session %u: share %s: %s", session->number,
-                      plab_verdict_name(outcome->verdict), text);
-    }
+    text = plab_session_send_verdict(session, id, outcome->verdict, text);
+    plab_log_warn(pool->config.log, "session %u: share %s: %s", session->number,
+                  plab_verdict_name(outcome->verdict), text);
     keep_score(session, outcome->verdict);
 }
 
 void plab_share_malformed(struct plab_session *session, const struct plab_stratum_id *id,
                           const struct plab_error *err, uint64_t now_ns) {
     struct outcome outcome = {.verdict = PLAB_VERDICT_MALFORMED, .received_ns = now_ns};
-    answer(session, id, &outcome, err->text);
+    reject(session, id, &outcome, err->text);
 }
 
 static enum plab_verdict look_up(struct plab_session *session, const char *job_id,
@@ -254,7 +257,7 @@ void plab_share_submit(struct plab_session *session, const struct plab_stratum_i
         plab_job_unclaim_nonce(job, plab_load32_le(submit->nonce));
         outcome.verdict = PLAB_VERDICT_BUSY;
     }
-    answer(session, id, &outcome, NULL);
+    reject(session, id, &outcome, NULL);
 }
 
 static enum plab_verdict judge_hash(struct pending *pending) {
@@ -280,14 +283,92 @@ static enum plab_verdict judge_hash(struct pending *pending) {
 }
 
 /* A new difficulty, or a job whose nonces are all noted, asks for a new job. */
-static void follow_up(struct plab_session *session, const struct pending *pending) {
+static void follow_up(struct plab_session *session, uint32_t number, uint64_t difficulty) {
     uint64_t now_ns = plab_clock_ns();
-    bool changed = plab_vardiff_share(&session->vardiff, pending->difficulty, now_ns);
-    const struct plab_pool_job *job = plab_jobs_by_number(&session->jobs, pending->job);
+    bool changed = plab_vardiff_share(&session->vardiff, difficulty, now_ns);
+    const struct plab_pool_job *job = plab_jobs_by_number(&session->jobs, number);
     bool full =
         job != NULL && job->number == session->jobs.last && job->nonce_count == PLAB_JOB_NONCES_MAX;
     if (changed || full) {
         plab_work_send_job(session);
+    }
+}
+
+/* What an accepted share is owed once its record is durable. */
+static void send_accepted(struct plab_session *session, const struct plab_held_answer *held) {
+    session->pending--;
+    session->accepted += held->difficulty;
+    (void)plab_session_send_verdict(session, &held->id, PLAB_VERDICT_ACCEPTED, NULL);
+    keep_score(session, PLAB_VERDICT_ACCEPTED);
+    plab_session_settle(session);
+    if (!session->closing) {
+        follow_up(session, held->job, held->difficulty);
+    }
+}
+
+/* A good share: records first, and answers when the record is durable. */
+static void acknowledge(struct plab_session *session, const struct pending *pending,
+                        const struct outcome *outcome) {
+    struct plab_pool *pool = session->pool;
+    struct plab_held_answer answer = {.session = session->number,
+                                      .job = pending->job,
+                                      .id = pending->id,
+                                      .difficulty = outcome->difficulty};
+    record(pool, session->number, outcome);
+    plab_log_debug(pool->config.log, "session %u: share of difficulty %llu accepted",
+                   session->number, (unsigned long long)outcome->share_difficulty);
+    if (pool->config.durable == NULL) {
+        send_accepted(session, &answer);
+        return;
+    }
+    struct plab_held_answer *held = malloc(sizeof *held);
+    if (held == NULL) {
+        plab_session_close(session, "no memory");
+        return;
+    }
+    *held = answer;
+    held->event = pool->events;
+    if (pool->held.last != NULL) {
+        pool->held.last->next = held;
+    } else {
+        pool->held.first = held;
+    }
+    pool->held.last = held;
+}
+
+static struct plab_held_answer *take_held(struct plab_pool *pool) {
+    struct plab_held_answer *held = pool->held.first;
+    pool->held.first = held->next;
+    if (held->next == NULL) {
+        pool->held.last = NULL;
+    }
+    return held;
+}
+
+void plab_share_release(struct plab_pool *pool) {
+    const struct plab_pool_durable *durable = pool->config.durable;
+    struct plab_error err = {.text = ""};
+    uint64_t number = 0;
+    if (durable == NULL) {
+        return;
+    }
+    enum plab_status status = durable->number(durable->cookie, &number, &err);
+    while (pool->held.first != NULL && pool->held.first->event <= number) {
+        struct plab_held_answer *held = take_held(pool);
+        struct plab_session *session = plab_session_find(pool, held->session);
+        if (session != NULL) {
+            send_accepted(session, held);
+        }
+        free(held);
+    }
+    if (status != PLAB_OK) {
+        plab_pool_end(pool, status, &err);
+    }
+}
+
+void plab_share_drop_held(struct plab_pool *pool) {
+    while (pool->held.first != NULL) {
+        free(take_held(pool));
     }
 }
 
@@ -307,15 +388,14 @@ static void finish(struct plab_pool *pool, struct pending *pending, enum plab_ve
     if (task->outcome == PLAB_VERIFY_HASHED && !pending->believed) {
         outcome.share_difficulty = plab_difficulty_of_value(task->pow_value);
     }
-    if (session != NULL) {
-        session->pending--;
-        answer(session, &pending->id, &outcome, text);
-        plab_session_settle(session);
-    } else {
+    if (session == NULL) {
         record(pool, pending->session, &outcome);
-    }
-    if (verdict == PLAB_VERDICT_ACCEPTED && session != NULL) {
-        follow_up(session, pending);
+    } else if (verdict == PLAB_VERDICT_ACCEPTED) {
+        acknowledge(session, pending, &outcome);
+    } else {
+        session->pending--;
+        reject(session, &pending->id, &outcome, text);
+        plab_session_settle(session);
     }
     if (verdict == PLAB_VERDICT_ACCEPTED && !pending->tmpl->fixed && !pending->believed &&
         plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {
