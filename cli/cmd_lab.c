@@ -1,141 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The laboratory's verbs: `lab run`, `lab exec`, by which it starts its processes, and the way to
  * the others (cmd_lab_<name>.c). */
-#include <jansson.h>
-#include <libgen.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/suggest.h"
-#include "cli/jsonout.h"
-#include "cli/lab_detect.h"
+#include "cli/lab_run.h"
 #include "cli/opt.h"
 #include "cli/verbs.h"
-#include "cli/version.h"
 #include "lab/child.h"
-#include "lab/report.h"
-#include "lab/run.h"
-#include "lab/summary.h"
+#include "lab/suite.h"
 
 static const struct plab_verb run_verb = {
     .name = "lab run",
-    .summary = "run a scenario: pool, workers, phases, recorders, report",
-    .usage = "[options] SCENARIO",
+    .summary = "run a scenario or a suite: pool, workers, phases, recorders, report",
+    .usage = "[options] SCENARIO|SUITE",
     .examples = "  powlab lab run configs/scenarios/quickstart.yaml\n"
                 "  powlab lab run --dry-run configs/scenarios/quickstart.yaml\n"
-                "  powlab lab run --scale 0.5 --out /tmp/short configs/scenarios/quickstart.yaml\n",
+                "  powlab lab run --scale 0.5 --out /tmp/short configs/scenarios/quickstart.yaml\n"
+                "  powlab lab run configs/suites/smoke.yaml\n",
     .notes =
         "The run's folder, by default runs/<UTC time>-<name>, holds report.html, report.json,\n"
         "truth.jsonl, timeline.csv, run.pcapng, flows.csv, verdicts.json, logs/ and raw/. Its\n"
         "path is the last line on stdout (with --json - it is \"folder\" in the report). Every\n"
         "login has the run's id in it. Exit code 1: an expectation of the scenario wasn't met,\n"
-        "or a process failed. configs/README.md explains scenarios and the files of a run.\n",
+        "or a process failed. A suite's scenarios are run one after the other; then comes how\n"
+        "often each detector was right. configs/README.md explains scenarios, suites and the\n"
+        "files of a run.\n",
     .has_json = true,
 };
 
-/* A factor above 0, exactly as written. */
-static enum plab_status parse_scale(const char *text, double *out, struct plab_error *err) {
-    char *end;
-    *out = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*out) || *out <= 0) {
-        return plab_fail(err, PLAB_E_USAGE, "--scale \"%s\": give a number above 0, such as 0.5",
-                         text);
-    }
-    return PLAB_OK;
-}
-
-static enum plab_status load(const char *path, const char *scale_text,
-                             struct plab_scenario *scenario, double *scale,
-                             struct plab_error *err) {
-    enum plab_status status = plab_scenario_load(scenario, path, err);
-    *scale = 1;
-    if (status == PLAB_OK && scale_text != NULL) {
-        status = parse_scale(scale_text, scale, err);
-        if (status == PLAB_OK) {
-            status = plab_scenario_scale(scenario, *scale, err);
-        }
-    }
-    return status;
-}
-
-/* A failure of the run goes before one of what comes after it. */
-static void also(enum plab_status *status, struct plab_error *err, enum plab_status next,
-                 const struct plab_error *why) {
-    if (*status == PLAB_OK && next != PLAB_OK) {
-        *status = next;
-        *err = *why;
-    }
-}
-
-static enum plab_status run_and_tell(const struct plab_cli *cli,
-                                     const struct plab_run_config *config, struct plab_error *err) {
-    struct plab_run_record *record = calloc(1, sizeof *record);
-    struct plab_error why = {.text = ""};
-    if (record == NULL) {
-        return plab_fail(err, PLAB_E_NOMEM, "not enough memory for a run");
-    }
-    enum plab_status status = plab_run_scenario(config, record, err);
-    bool to_stdout = cli->json != NULL && strcmp(cli->json, "-") == 0;
-    bool has_folder = record->folder[0] != '\0';
-    if (cli->json != NULL && has_folder) {
-        also(&status, err,
-             plab_json_emit(plab_summary_json(config, record, status), cli->json, &why), &why);
-    }
-    if (!to_stdout) {
-        plab_summary_print(config, record, status, cli->color_out);
-    }
-    if (config->detector_count > 0 && record->end == PLAB_RUN_COMPLETED) {
-        const struct plab_lab_detect what = {.files = config->detectors,
-                                             .count = config->detector_count,
-                                             .expect = &config->scenario->expect};
-        also(&status, err, plab_lab_detect(&what, record->folder, cli, &why), &why);
-    }
-    if (has_folder && record->end != PLAB_RUN_WRITE_FAILED) {
-        also(&status, err, plab_report_build(record->folder, &why), &why);
-    }
-    if (!to_stdout && has_folder) {
-        printf("%s\n", record->folder);
-    }
-    plab_run_record_free(record);
-    free(record);
-    return status;
-}
-
-/* The folder of detectors: as told, "none", or that beside the scenario's own folder. Without the
- * latter, nothing is detected. */
-static enum plab_status load_detectors(const char *told, const char *scenario_path,
-                                       struct plab_detector_file *files, size_t *count,
-                                       struct plab_error *err) {
-    char copy[PATH_MAX], folder[PATH_MAX + 16];
-    *count = 0;
-    if (told != NULL && strcmp(told, "none") == 0) {
-        return PLAB_OK;
-    }
-    snprintf(copy, sizeof copy, "%s", scenario_path);
-    snprintf(folder, sizeof folder, "%s/../detectors", dirname(copy));
-    if (told == NULL && access(folder, R_OK) != 0) {
-        return PLAB_OK;
-    }
-    return plab_detector_load_all(files, PLAB_DETECTORS_MAX, count, told != NULL ? told : folder,
-                                  err);
-}
-
-struct run_options {
-    const char *out, *scale, *detectors, *scenario;
-    bool dry_run;
-};
-
 static enum plab_status parse_run(int argc, char **argv, struct plab_cli *cli,
-                                  struct run_options *options, bool *helped,
+                                  struct plab_lab_run *options, bool *helped,
                                   struct plab_error *err) {
+    const char *scale = NULL;
     const struct plab_opt opts[] = {
         {'o', "out", PLAB_OPT_TEXT, &options->out, "DIR",
          "run folder, new or empty (default: runs/<UTC time>-<name>)", 0, 0, NULL},
-        {0, "scale", PLAB_OPT_TEXT, &options->scale, "FACTOR",
+        {0, "scale", PLAB_OPT_TEXT, &scale, "FACTOR",
          "multiply durations and expected minimums (default 1)", 0, 0, NULL},
         {0, "detectors", PLAB_OPT_TEXT, &options->detectors, "DIR|none",
          "detectors to run (default: ../detectors beside the scenario)", 0, 0, NULL},
@@ -150,60 +54,24 @@ static enum plab_status parse_run(int argc, char **argv, struct plab_cli *cli,
         return plab_fail(err, PLAB_E_USAGE,
                          "run which scenario? for instance configs/scenarios/quickstart.yaml");
     }
-    options->scenario = status == PLAB_OK && !*helped ? operands[0] : NULL;
-    return status;
-}
-
-/* Runs `plan` with this very program and the detectors. */
-static enum plab_status run_here(const struct plab_cli *cli, const struct plab_run_config *plan,
-                                 const struct run_options *options, struct plab_error *err) {
-    static struct plab_detector_file files[PLAB_DETECTORS_MAX];
-    struct plab_run_config config = *plan;
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) {
-        return plab_fail(err, PLAB_E_RESOURCE, "cannot find this program: /proc/self/exe: %m");
-    }
-    self[n] = '\0';
-    config.program = config.guard = self;
-    enum plab_status status =
-        load_detectors(options->detectors, options->scenario, files, &config.detector_count, err);
-    config.detectors = files;
-    if (status == PLAB_OK) {
-        status = run_and_tell(cli, &config, err);
-    }
-    for (size_t i = 0; i < config.detector_count; i++) {
-        plab_detector_free(&files[i]);
+    if (status == PLAB_OK && !*helped) {
+        options->scenario = operands[0];
+        status = plab_lab_scale(scale, &options->scale, err);
     }
     return status;
 }
 
 static enum plab_status cmd_run(int argc, char **argv, struct plab_error *err) {
-    struct run_options options = {.out = NULL};
+    struct plab_lab_run options = {.out = NULL};
     struct plab_cli cli;
-    struct plab_scenario scenario;
+    char folder[PATH_MAX];
     bool helped;
     enum plab_status status = parse_run(argc, argv, &cli, &options, &helped, err);
     if (status != PLAB_OK || helped) {
         return status;
     }
-    struct plab_run_config config = {
-        .scenario = &scenario,
-        .scenario_path = options.scenario,
-        .program = "powlab",
-        .out = options.out,
-        .proc_root = "/proc",
-        .sys_root = "/sys",
-        .version = plab_version,
-        .commit = plab_commit,
-        .log = &cli.log,
-    };
-    status = load(options.scenario, options.scale, &scenario, &config.scale, err);
-    if (status == PLAB_OK && options.dry_run) {
-        plab_run_print_plan(&config);
-        return PLAB_OK;
-    }
-    return status == PLAB_OK ? run_here(&cli, &config, &options, err) : status;
+    return plab_suite_is_file(options.scenario) ? plab_lab_run_suite(&options, &cli, err)
+                                                : plab_lab_run(&options, &cli, folder, err);
 }
 
 /* ---- lab exec ---- */
@@ -247,7 +115,7 @@ static const struct {
     plab_verb_fn *run;
     const char *summary;
 } verbs[] = {
-    {"run", cmd_run, "run a scenario: pool, workers, phases, recorders, report"},
+    {"run", cmd_run, "run a scenario or a suite: pool, workers, phases, recorders, report"},
     {"detect", plab_cmd_lab_detect, "run detectors over a finished run, compare with the truth"},
     {"fidelity", plab_cmd_lab_fidelity, "how alike two runs are, channel by channel"},
     {"flows", plab_cmd_lab_flows, "flows, labels and relabelled packets of a finished run, again"},

@@ -136,6 +136,12 @@ PLAB_NODISCARD enum plab_status plab_run_scenario(const struct plab_run_config *
                                                   struct plab_error *err);
 void plab_run_record_free(struct plab_run_record *record);
 
+/* Makes the folder `out`, or with NULL runs/<UTC stamp of wall_ns>-<name>, and tells its path.
+ * PLAB_E_USAGE for one that isn't empty, PLAB_E_IO. */
+PLAB_NODISCARD enum plab_status plab_run_folder_take(const char *out, const char *name,
+                                                     uint64_t wall_ns, char folder[PATH_MAX],
+                                                     struct plab_error *err);
+
 /* Prints what would be done: phases, processes and their command lines. Starts and writes nothing.
  */
 void plab_run_print_plan(const struct plab_run_config *config);

@@ -13,14 +13,24 @@
 /* Whoever talks to an address of this machine does so through the loopback interface. */
 #define DEFAULT_INTERFACE "lo"
 
-static enum plab_status make_filter(const struct plab_run_record *record,
+/* The pool's port, and those that controls send from. */
+static enum plab_status make_filter(const struct plab_run *run,
                                     char filter[PLAB_CAPTURE_FILTER_MAX], struct plab_error *err) {
+    const struct plab_run_record *record = run->record;
     struct plab_endpoint pool;
     char address[PLAB_ENDPOINT_TEXT_LEN];
+    uint16_t ports[1 + PLAB_SCENARIO_CONTROLS_MAX];
+    uint32_t count = 1;
     if (!plab_endpoint_parse(record->pool_address, &pool)) {
         return plab_fail(err, PLAB_E_INPUT, "%s is no address and port", record->pool_address);
     }
-    return plab_capture_filter(filter, plab_endpoint_address(&pool, address), &pool.port, 1, err);
+    ports[0] = pool.port;
+    for (size_t i = 0; i < run->scenario->control_count; i++) {
+        if (run->scenario->controls[i].port != 0) {
+            ports[count++] = run->scenario->controls[i].port;
+        }
+    }
+    return plab_capture_filter(filter, plab_endpoint_address(&pool, address), ports, count, err);
 }
 
 static void tell_start(struct plab_run *run, const struct plab_capture_config *config) {
@@ -58,7 +68,7 @@ void plab_run_capture_start(struct plab_run *run, const char *const *interfaces,
              "(CLOCK_MONOTONIC) %llu is %llu ns since 1970 here.",
              record->id, run->scenario->name, (unsigned long long)record->start_ns,
              (unsigned long long)record->start_wall_ns);
-    enum plab_status status = make_filter(record, config.filter, &why);
+    enum plab_status status = make_filter(run, config.filter, &why);
     if (status == PLAB_OK) {
         status = plab_capture_start(&run->capture, &config, &why);
     }

@@ -44,9 +44,8 @@ static bool is_empty_folder(const char *path) {
     return entries == 2; /* itself and its parent */
 }
 
-static enum plab_status take_given(const char *out, struct plab_run_record *record,
-                                   struct plab_error *err) {
-    if (strlen(out) >= sizeof record->folder - 128) {
+static enum plab_status take_given(const char *out, char folder[PATH_MAX], struct plab_error *err) {
+    if (strlen(out) >= PATH_MAX - 128) {
         return plab_fail(err, PLAB_E_USAGE, "--out: the path is too long");
     }
     if (mkdir(out, 0777) != 0) {
@@ -58,15 +57,15 @@ static enum plab_status take_given(const char *out, struct plab_run_record *reco
                              "--out %s is there and isn't an empty folder; name a new one", out);
         }
     }
-    strcpy(record->folder, out);
+    strcpy(folder, out);
     return PLAB_OK;
 }
 
 /* runs/20260131T235959Z-name, with a number behind it when two runs start in one second. */
-static enum plab_status take_stamped(const char *name, struct plab_run_record *record,
+static enum plab_status take_stamped(const char *name, uint64_t wall_ns, char folder[PATH_MAX],
                                      struct plab_error *err) {
     char stamp[20], path[128];
-    time_t now = (time_t)(record->start_wall_ns / 1000000000);
+    time_t now = (time_t)(wall_ns / 1000000000);
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
@@ -79,7 +78,7 @@ static enum plab_status take_stamped(const char *name, struct plab_run_record *r
             snprintf(path + n, sizeof path - (size_t)n, "-%u", i);
         }
         if (mkdir(path, 0777) == 0) {
-            strcpy(record->folder, path);
+            strcpy(folder, path);
             return PLAB_OK;
         }
         if (errno != EEXIST) {
@@ -87,6 +86,11 @@ static enum plab_status take_stamped(const char *name, struct plab_run_record *r
         }
     }
     return cannot_make(path, err);
+}
+
+enum plab_status plab_run_folder_take(const char *out, const char *name, uint64_t wall_ns,
+                                      char folder[PATH_MAX], struct plab_error *err) {
+    return out != NULL ? take_given(out, folder, err) : take_stamped(name, wall_ns, folder, err);
 }
 
 /* The scenario as it was, comments and all. */
@@ -104,9 +108,8 @@ static enum plab_status copy_scenario(const char *from, const struct plab_run_re
 enum plab_status plab_run_folder_make(const struct plab_run_config *config,
                                       struct plab_run_record *record, struct plab_error *err) {
     char path[PATH_MAX];
-    enum plab_status status = config->out != NULL
-                                  ? take_given(config->out, record, err)
-                                  : take_stamped(config->scenario->name, record, err);
+    enum plab_status status = plab_run_folder_take(config->out, config->scenario->name,
+                                                   record->start_wall_ns, record->folder, err);
     if (status != PLAB_OK) {
         return status;
     }

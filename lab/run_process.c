@@ -49,6 +49,20 @@ static void tell_start(const struct plab_run_slot *slot, const struct plab_argv 
     plab_run_add_event(slot->run, slot->child.start_ns, "process_start", fields);
 }
 
+/* Whose packets those of a control's own port are. */
+static void tell_socket(const struct plab_run_slot *slot) {
+    const struct plab_run_record *record = slot->run->record;
+    const char *colon = strrchr(record->pool_address, ':');
+    char local[sizeof record->pool_address + 8];
+    if (slot->control == NULL || slot->control->port == 0 || colon == NULL) {
+        return;
+    }
+    snprintf(local, sizeof local, "%.*s:%u", (int)(colon - record->pool_address),
+             record->pool_address, slot->control->port);
+    plab_run_add_event(slot->run, slot->child.start_ns, "socket",
+                       json_pack("{s:s, s:s}", "process", slot->name, "local", local));
+}
+
 static void on_child_exit(struct plab_child *child);
 
 static uint64_t left_ms(const struct plab_run *run) {
@@ -88,6 +102,7 @@ void plab_run_start_slot(struct plab_run_slot *slot) {
     process->start_ns = slot->last.t_ns = slot->child.start_ns;
     if (status == PLAB_OK) {
         tell_start(slot, &argv);
+        tell_socket(slot);
         plab_run_recorder_watch(slot);
     } else {
         slot->broken = true;

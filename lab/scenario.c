@@ -318,8 +318,12 @@ static enum plab_status take_control(const struct plab_yaml_source *r,
                                      struct plab_scenario *out) {
     struct plab_scenario_control *control = &out->controls[index];
     char key[KEY_MAX];
+    unsigned port;
     RETURN_IF_BAD(get_name(r, key_of(key, "controls", index, "name"), raw->name, control->name));
     control->repeat = raw->repeat == NULL || *raw->repeat;
+    RETURN_IF_BAD(get_unsigned(r, key_of(key, "controls", index, "port"), raw->port, 0, 1,
+                               UINT16_MAX, &port));
+    control->port = (uint16_t)port;
     return get_words(r, key_of(key, "controls", index, "command"), raw->command, raw->command_count,
                      control->words, &control->word_count);
 }

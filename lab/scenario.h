@@ -67,7 +67,8 @@ struct plab_scenario_worker {
 /* A program that doesn't mine, to see who is blamed for it. */
 struct plab_scenario_control {
     char name[PLAB_SCENARIO_NAME_MAX + 1];
-    bool repeat; /* started anew when it ends before its phase */
+    bool repeat;   /* started anew when it ends before its phase */
+    uint16_t port; /* of the pool's address, that its client sends from: recorded as benign; 0 */
     size_t word_count;
     struct plab_scenario_word words[PLAB_SCENARIO_WORDS_MAX];
 };

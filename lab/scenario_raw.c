@@ -53,9 +53,8 @@ static const cyaml_schema_value_t worker_value = {
 };
 
 static const cyaml_schema_field_t control_fields[] = {
-    TEXT(MUST, control, name),
-    TEXTS(MUST, control, command, PLAB_SCENARIO_WORDS_MAX),
-    FLAG(control, repeat),
+    TEXT(MUST, control, name), TEXTS(MUST, control, command, PLAB_SCENARIO_WORDS_MAX),
+    FLAG(control, repeat),     NUMBER(control, port),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t control_value = {

@@ -29,6 +29,7 @@ struct plab_raw_control {
     char **command;
     unsigned command_count;
     bool *repeat;
+    int64_t *port;
 };
 
 struct plab_raw_cycle {
