@@ -125,6 +125,12 @@ TEST(fault_plan, times) {
 static struct plab_gate gate;
 static char out[200];
 
+/* Tests may share a process. */
+static void begin(void) {
+    plab_gate_free(&gate);
+    out[0] = '\0';
+}
+
 /* All that comes out at that time is appended. */
 static const char *take(uint64_t now_ns) {
     const char *bytes;
@@ -142,6 +148,7 @@ static void put(const char *text, uint64_t now_ns) {
 }
 
 TEST(fault_gate, stall) {
+    begin();
     CHECK(plab_gate_is_open(&gate));
     plab_gate_hold(&gate, 100 * MS, 1000 * MS);
     CHECK(!plab_gate_is_open(&gate));
@@ -157,6 +164,7 @@ TEST(fault_gate, stall) {
 }
 
 TEST(fault_gate, half_a_line) {
+    begin();
     plab_gate_halve(&gate, 100 * MS, PLAB_FAULT_THEN_RESUME);
     CHECK(!plab_gate_is_open(&gate));
     CHECK_U64(plab_gate_next_ns(&gate), UINT64_MAX); /* nothing to do before a line comes */
@@ -171,6 +179,7 @@ TEST(fault_gate, half_a_line) {
 }
 
 TEST(fault_gate, half_a_line_and_the_end) {
+    begin();
     plab_gate_halve(&gate, 100 * MS, PLAB_FAULT_THEN_RST);
     put("abcdef\n", 1000 * MS);
     CHECK_STR(take(1000 * MS), "abc");
@@ -181,6 +190,7 @@ TEST(fault_gate, half_a_line_and_the_end) {
 }
 
 TEST(fault_gate, trickle_of_a_line) {
+    begin();
     plab_gate_drip(&gate, 2, 10 * MS, 0, 1000 * MS);
     CHECK_STR(take(1000 * MS), "");
     CHECK(!plab_gate_is_open(&gate));
@@ -195,6 +205,7 @@ TEST(fault_gate, trickle_of_a_line) {
 }
 
 TEST(fault_gate, trickle_for_a_time) {
+    begin();
     plab_gate_drip(&gate, 1, 10 * MS, 25 * MS, 1000 * MS);
     put("abcde", 1000 * MS);
     CHECK_STR(take(1000 * MS), "a");
@@ -205,6 +216,7 @@ TEST(fault_gate, trickle_for_a_time) {
 }
 
 TEST(fault_gate, has_a_limit) {
+    begin();
     static char much[100000];
     plab_gate_hold(&gate, MS, 0);
     CHECK(plab_gate_put(&gate, much, sizeof much, 0) == PLAB_OK);

@@ -26,6 +26,7 @@ static void prepare_origin(const struct plab_algo *algo) {
 static void prepare_proxy(const struct plab_algo *algo, uint16_t port) {
     lab_init(&proxy, algo);
     plab_client_defaults(&upstream);
+    memset(&url, 0, sizeof url); /* tests may share a process */
     snprintf(url.host, sizeof url.host, "127.0.0.1");
     url.port = port;
     upstream.pools = &url;

@@ -51,7 +51,7 @@ TEST(rounding, a_thread_that_changes_it_is_seen) {
     struct plab_error err = {.text = ""};
     pid_t pid = start_child(4);
     CHECK_MSG(plab_rounding_sample(&seen, pid, 60, 1, &err) == PLAB_OK, "%s", err.text);
-    CHECK_U64(seen.thread_count, 1);
+    CHECK(seen.thread_count >= 1); /* ThreadSanitizer has one of its own */
     CHECK_MSG(plab_rounding_unusual(&seen.threads[0]) >= 2, "%u %u %u %u", seen.threads[0].seen[0],
               seen.threads[0].seen[1], seen.threads[0].seen[2], seen.threads[0].seen[3]);
     CHECK_U64(seen.threads[0].seen[0] + seen.threads[0].seen[1] + seen.threads[0].seen[2] +
