@@ -13,11 +13,11 @@ static const struct plab_verb verb = {
     .examples = "  powlab lab flows runs/20260131T120000Z-quickstart\n"
                 "  powlab lab flows --active 60s --idle 15s RUN\n"
                 "  powlab lab flows --relabel-pool 198.51.100.7 RUN\n",
-    .notes = "Reads run.pcapng and truth.jsonl of the run's folder and writes, over what is "
-             "there,\nflows.csv, flows-cesnet.csv, flows-cic.csv, labels.csv and "
-             "run-relabelled.pcapng.\nKey logs (raw/tls-keys.log, raw/*.keylog) are put into "
-             "run.pcapng. "
-             "docs/datasets.md explains the columns.\n",
+    .notes =
+        "Reads run.pcapng and truth.jsonl of the run's folder and writes, over what is there,\n"
+        "flows.csv, flows-cesnet.csv, flows-cic.csv, labels.csv and run-relabelled.pcapng.\n"
+        "Key logs (raw/tls-keys.log, raw/*.keylog) are put into run.pcapng.\n"
+        "docs/datasets.md explains the columns.\n",
 };
 
 static void print_result(const struct plab_capture_files *files) {
