@@ -150,7 +150,7 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
         {0, "faults", PLAB_OPT_TEXT, &options->faults_path, "FILE",
          "let things go wrong as this script says (configs/faults)", 0, 0, NULL},
         {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
-         "record sessions, jobs, shares, blocks: FILE.db is SQLite, others JSON lines", 0, 0, NULL},
+         "record shares and all else: FILE.db is SQLite, others JSON lines", 0, 0, NULL},
     };
     size_t operands;
     return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,

@@ -157,7 +157,7 @@ void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms,
         return;
     }
     plab_argv_add(argv, "%s", slot->run->config->program);
-    if (slot->role == PLAB_RUN_POOL) {
+    if (slot->group == NULL) {
         pool_argv(slot->run, left_ms, argv);
     } else {
         worker_argv(slot, left_ms, argv);

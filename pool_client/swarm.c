@@ -313,7 +313,7 @@ enum plab_status plab_swarm_run(const struct plab_swarm_config *config,
         return plab_fail(err, PLAB_E_USAGE, "a swarm speaks plain TCP only, not TLS");
     }
     enum plab_status status = create(&swarm, config, out, err);
-    if (status != PLAB_OK) {
+    if (status != PLAB_OK || swarm == NULL) {
         return status;
     }
     swarm->resolve =

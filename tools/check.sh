@@ -16,7 +16,7 @@ start=$(date +%s)
 # A leak is a failure too, and Criterion only sees it as an abort.
 export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp
+export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
 export PLAB_TEST_SEED="${PLAB_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}"
 
 # Adds up "N passed, N failed" lines and Criterion's "Passing: N | Failing: N | Crashing: N".
