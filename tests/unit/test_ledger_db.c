@@ -141,9 +141,9 @@ TEST(ledger_db, files_that_are_no_ledger) {
     place_remove(&place);
 }
 
-/* In a process of its own: limits can't be taken back. Exits 0 when the fault came as one line and
- * what was durable before is told truly. */
-static int fill_the_disk(const struct place *place) {
+/* In a process of its own: limits can't be taken back. Writes the last durable number to `told_to`;
+ * exits 0 when the fault came as one line. */
+static int fill_the_disk(const struct place *place, int told_to) {
     struct plab_ledger *ledger;
     struct plab_error err = {.text = ""};
     struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_SHARE, .nonce = nonce, .session = 1};
@@ -164,22 +164,27 @@ static int fill_the_disk(const struct place *place) {
     (void)durable->number(durable->cookie, &durable_number, NULL);
     plab_ledger_close(&ledger);
     bool told = status == PLAB_E_IO && strstr(err.text, place->path) != NULL;
-    return told && durable_number >= 100 && durable_number % 100 == 0 ? (int)(durable_number / 100)
-                                                                      : 0;
+    told = told && write(told_to, &durable_number, sizeof durable_number) == sizeof durable_number;
+    return told ? 0 : 1;
 }
 
 TEST(ledger_db, full_disk) {
     struct place place;
     char expected[32];
-    int state;
+    int state, told[2];
+    uint64_t durable = 0;
     place_make(&place);
+    CHECK(pipe(told) == 0);
     pid_t child = fork();
     if (child == 0) {
-        _exit(fill_the_disk(&place));
+        _exit(fill_the_disk(&place, told[1]));
     }
     CHECK(waitpid(child, &state, 0) == child && WIFEXITED(state));
-    CHECK(WEXITSTATUS(state) > 0);
-    snprintf(expected, sizeof expected, "%d", 100 * WEXITSTATUS(state));
+    CHECK_U64(WEXITSTATUS(state), 0);
+    CHECK(read(told[0], &durable, sizeof durable) == sizeof durable && durable >= 100);
+    close(told[0]);
+    close(told[1]);
+    snprintf(expected, sizeof expected, "%llu", (unsigned long long)durable);
     CHECK_STR(query(&place, "SELECT count(*) FROM shares"), expected);
     CHECK_STR(query(&place, "PRAGMA integrity_check"), "ok");
     place_remove(&place);
