@@ -148,7 +148,7 @@ enum plab_status plab_table_read(struct plab_table *out, const char *path, struc
     char *text = NULL;
     memset(out, 0, sizeof *out);
     enum plab_status status = slurp(path, &text, err);
-    return status == PLAB_OK ? plab_table_parse(out, text, path, err) : status;
+    return text != NULL ? plab_table_parse(out, text, path, err) : status;
 }
 
 void plab_table_free(struct plab_table *table) {

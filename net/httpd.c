@@ -354,12 +354,12 @@ static void decide(struct guest *guest, struct exchange *exchange, bool discard)
     uv_timer_start(&guest->timer, on_quiet, QUIET_MS, 0);
 }
 
-static void refuse(struct guest *guest, unsigned status, bool discard) {
+static void refuse(struct guest *guest, unsigned status) {
     struct plab_httpd *httpd = guest->httpd;
     httpd->stats.refused++;
     plab_log_debug(httpd->config.log, "%s: a request was refused: %u %s", httpd->name, status,
                    plab_httpd_phrase(status));
-    decide(guest, make_error(httpd, status), discard);
+    decide(guest, make_error(httpd, status), true);
 }
 
 static void answer(struct guest *guest, const struct plab_http_head *head) {
@@ -378,13 +378,13 @@ static void read_head(struct guest *guest) {
     size_t len = plab_http_head_length(guest->bytes, guest->len);
     if (len == 0) {
         if (guest->len == sizeof guest->bytes) {
-            refuse(guest, plab_http_head_overflow(guest->bytes, guest->len), true);
+            refuse(guest, plab_http_head_overflow(guest->bytes, guest->len));
         }
         return;
     }
     unsigned status = plab_http_head_parse(guest->bytes, len, &head);
     if (status != 0) {
-        refuse(guest, status, true);
+        refuse(guest, status);
     } else {
         answer(guest, &head);
     }
@@ -422,7 +422,7 @@ static void on_guest(uv_poll_t *poll, int code, int what) {
 
 static void on_head_late(uv_timer_t *timer) {
     struct guest *guest = timer->data;
-    refuse(guest, 408, false);
+    refuse(guest, 408);
 }
 
 static void on_accepted(void *cookie, int fd, const struct sockaddr *peer) {

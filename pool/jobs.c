@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pool/jobs.h"
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,8 +86,8 @@ void plab_jobs_id(const struct plab_jobs *jobs, uint32_t number, char out[PLAB_J
     uint64_t key = key_of(jobs, number);
     switch (jobs->form) {
     case PLAB_JOB_ID_32_HEX:
-        snprintf(out, PLAB_JOB_ID_LEN, "%016llx%016llx", (unsigned long long)(key * MIX64),
-                 (unsigned long long)((key ^ MIX64) * MIX64 * MIX64));
+        snprintf(out, PLAB_JOB_ID_LEN, "%016" PRIx64 "%016" PRIx64, key * MIX64,
+                 (key ^ MIX64) * MIX64 * MIX64);
         break;
     case PLAB_JOB_ID_8_HEX:
         snprintf(out, PLAB_JOB_ID_LEN, "%08x", (unsigned)(number * MIX32 ^ session_mix(jobs)));

@@ -215,6 +215,23 @@ TEST(httpd, oversized_requests) {
     CHECK_U64(server.stats.refused, 5);
 }
 
+/* Is a request answered within that many tries, a millisecond apart? */
+static bool room_again(int tries) {
+    static const char request[] = "GET / HTTP/1.1\r\n" HOST "\r\n";
+    for (int i = 0; i < tries; i++) {
+        char reply[16] = "";
+        int fd = dial();
+        say(fd, request, sizeof request - 1);
+        ssize_t len = recv(fd, reply, sizeof reply - 1, MSG_WAITALL);
+        close(fd);
+        if (len > 0 && status_of(reply) == 200) {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
 TEST(httpd, slow_heads_and_too_many_connections) {
     struct plab_httpd_config config;
     static char out[4096];
@@ -234,9 +251,9 @@ TEST(httpd, slow_heads_and_too_many_connections) {
         hear(waiting[i], out, sizeof out);
         CHECK_U64(status_of(out), 408);
     }
-    CHECK_U64(ask_text("GET / HTTP/1.1\r\n" HOST "\r\n"), 200); /* and there is room again */
+    CHECK(room_again(5000)); /* once it has noticed that we hung up, too */
     stop();
-    CHECK_U64(server.stats.turned_away, 1);
+    CHECK(server.stats.turned_away >= 1);
 }
 
 /* Reads until the text has come; returns how many bytes that took. */
