@@ -88,3 +88,7 @@ check-ladder: $(B)/checkasm ## Run checkasm on emulated x86-64 models, from the 
 	$(Q)for model in $(X86_LADDER); do \
 	  echo "== $$model" && qemu-x86_64 -cpu $$model $< --rounds $(EMULATED_ROUNDS) || exit 1; \
 	done
+
+.PHONY: load
+load: all ## Measure how much load the pool stands, some minutes (LOAD_ARGS=)
+	$(Q)tools/load.sh $(LOAD_ARGS)

@@ -1,0 +1,203 @@
+#!/bin/sh
+# Load on the pool: how many sessions, submits, hashes and connections it stands, with `powlab swarm`
+# as the other side, on loopback. Prints a table; docs/load.md says what its rows mean.
+# Times are told, never judged; what is judged is that nothing got lost.
+usage="usage: tools/load.sh [--short] [--json FILE] [sessions|submits|verify|churn ...]"
+POWLAB=${POWLAB:-$(dirname "$0")/../build/powlab}
+. "$(dirname "$0")/../tests/lib.sh"
+
+sessions=10000 hold=12s load=10s churn="100000 400000 500000" algos="rx/0 cn/0" percents="50 80 95"
+json="" parts=""
+while [ $# -gt 0 ]; do
+    case $1 in
+    --short)
+        sessions=500 hold=1500ms load=500ms churn="500 500 1000" algos=cn/0 percents=80
+        ;;
+    --json)
+        json=${2:?$usage}
+        shift
+        ;;
+    sessions | submits | verify | churn) parts="$parts $1" ;;
+    *)
+        echo "$usage" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+[ -n "$parts" ] || parts="sessions submits verify churn"
+
+# ---- the table ----
+
+# row NAME VALUE UNIT GOAL TEXT: GOAL is "< N", ">= N" or nothing.
+row() {
+    reached=$(awk -v value="$2" -v goal="$4" 'BEGIN {
+        split(goal, word, " ")
+        if (goal == "") print "null"
+        else if (word[1] == "<") print (value + 0 < word[2] + 0) ? "true" : "false"
+        else print (value + 0 >= word[2] + 0) ? "true" : "false"
+    }')
+    case $reached in
+    true) told="$4 $3: reached" ;;
+    false) told="$4 $3: MISSED" ;;
+    *) told="" ;;
+    esac
+    printf '%-58s %12s %-6s %s\n' "$5" "$2" "$3" "$told" | sed 's/ *$//' >&3
+    printf '%s    {"name": "%s", "value": %s, "unit": "%s", "goal": "%s", "reached": %s}' \
+        "$comma" "$1" "$2" "$3" "$4" "$reached" >>"$work/rows"
+    comma=",
+"
+}
+comma=""
+
+write_json() {
+    {
+        printf '{\n  "schema": "powlab-load/1",\n  "version": "%s",\n' "$("$POWLAB" version | head -n 1)"
+        printf '  "cpu": "%s",\n  "cpus": %s,\n' \
+            "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
+        printf '  "passed": %s,\n  "failed": %s,\n  "rows": [\n' "$passed" "$failed"
+        cat "$work/rows"
+        printf '\n  ]\n}\n'
+    } >"$1"
+}
+
+# ---- both sides ----
+
+# start_pool ALGO [OPTIONS...]: $pool is its process, $port where it listens.
+start_pool() {
+    algo=$1
+    shift
+    rm -f "$work/port"
+    "$POWLAB" pool -q -a "$algo" --listen 127.0.0.1:0 --port-file "$work/port" --difficulty 1 \
+        --network-difficulty 1000000000000 --max-connections 19000 --max-connections-per-host 19000 \
+        --bad-shares-max 1000000 --json "$work/pool.json" "$@" 2>"$work/pool.log" &
+    pool=$!
+    wait_for 30 test -s "$work/port" || {
+        cat "$work/pool.log"
+        exit 1
+    }
+    port=$(cat "$work/port")
+}
+
+stop_pool() {
+    kill -INT "$pool"
+    wait "$pool"
+    check "$1: the pool ends in order" test $? -eq 130
+}
+
+# swarm NAME OPTIONS...: load on the pool, in the foreground; the result in $work/swarm.json.
+swarm() {
+    who=$1
+    shift
+    "$POWLAB" swarm -q -o "127.0.0.1:$port" --json "$work/swarm.json" "$@" >"$work/swarm.txt" 2>&1
+    status=$?
+    [ "$status" -eq 0 ] || cat "$work/swarm.txt"
+    check "$who: all came, nobody was lost" test "$status" -eq 0
+}
+
+of_swarm() { json_number "$work/swarm.json" "$1"; }
+of_pool() { json_number "$work/pool.json" "$1"; }
+# Memory of the pool in KiB: rss VmRSS (now) or VmHWM (at most, so far).
+rss() { sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$pool/status"; }
+calc() { awk "BEGIN {printf \"%.$1f\", $2}"; }
+ms() { calc 1 "1000 * $(of_swarm "$1")"; }
+
+# Each submit has one answer.
+check_answers() {
+    check "$1: every submit is answered once" test "$(of_swarm submits)" -eq \
+        $(($(of_swarm accepted) + $(of_swarm rejected)))
+    check "$1: no answer without a submit" test "$(of_swarm errors)" -eq 0
+}
+
+# ---- the parts ----
+
+# Many sessions that get work and keep silent.
+part_sessions() {
+    start_pool cn/0 --job-interval 1s
+    before=$(rss VmRSS)
+    swarm sessions --sessions "$sessions" --connect-rate 20000 --duration "$hold"
+    peak=$(rss VmHWM)
+    stop_pool sessions
+    check "sessions: all are logged in" test "$(of_swarm logged_in)" -eq "$sessions"
+    check "sessions: the pool saw as many" test "$(of_pool sessions)" -eq "$sessions"
+    check "sessions: work was pushed" test "$(of_swarm pushes)" -ge 1
+    # The last one may be on its way when the swarm leaves.
+    check "sessions: all work reached all of them" test "$(of_swarm pushes_part)" -le 1
+    [ "$(of_swarm pushes_part)" -ne 0 ] ||
+        check "sessions: the pool sent as many jobs as arrived" test "$(of_pool jobs)" -eq \
+            $((sessions + $(of_swarm jobs)))
+    row logins_s "$(calc 2 "$(of_swarm logins_s)")" s "" "$sessions sessions connect and log in"
+    row push_typical_s "$(calc 3 "$(of_swarm push_typical_s)")" s "< 2" "a job to all of them, mean of $(of_swarm pushes) pushes"
+    row push_worst_s "$(calc 3 "$(of_swarm push_spread_s)")" s "< 2" "a job to all of them, slowest"
+    row session_kib "$(calc 2 "($peak - $before) / $sessions")" KiB "< 16" "memory of the pool per idle session, TCP"
+}
+
+# Shares that nobody hashes.
+# shellcheck disable=SC2086 # options
+submits() { # NAME TEXT GOAL OPTIONS-OF-POOL
+    start_pool cn/0 --verify-sample 0 --job-interval 30s $4
+    swarm "$1" --sessions 1000 --connect-rate 20000 --rate 100000 --duration "$load"
+    stop_pool "$1"
+    check_answers "$1"
+    check "$1: the pool accepted as many" test "$(of_pool accepted)" -eq "$(of_swarm accepted)"
+    row "$1_per_s" "$(calc 0 "$(of_swarm submits_per_s)")" /s "$3" "$2"
+    row "$1_p99_ms" "$(ms answer_p99_s)" ms "" "answers meanwhile, p99"
+}
+
+part_submits() {
+    submits submits "submits that nobody hashes" ">= 20000" ""
+    submits ledger "the same with a SQLite ledger, answered when on the disk" "" "--ledger $work/load.db"
+}
+
+# Every share is hashed: as many as can be, then a part of that.
+verified() { # ALGO
+    kind=$(echo "$1" | tr -d /)
+    start_pool "$1" --verify-threads 2
+    swarm "$kind" --sessions 1 --rate 1 --duration 3s # the RandomX cache is made
+    swarm "$kind" --sessions 16 --rate 100000 --duration "$load"
+    most=$(calc 0 "$(of_swarm submits_per_s)")
+    row "${kind}_per_s" "$most" /s "" "$1, every share hashed, 16 at a time"
+    row "${kind}_p99_ms" "$(ms answer_p99_s)" ms "" "answers meanwhile, p99"
+    for percent in $percents; do
+        rate=$((most * percent / 100))
+        swarm "$kind" --sessions 64 --rate "$rate" --duration "$load"
+        check_answers "$kind at $percent %"
+        row "${kind}_${percent}_p99_ms" "$(ms answer_p99_s)" ms "< 100" "$1, $rate shares/s ($percent %), p99 of answers"
+    done
+    stop_pool "$kind"
+    check "$kind: none was believed" test "$(of_pool unverified)" -eq 0
+}
+
+part_verify() {
+    for algo in $algos; do
+        verified "$algo"
+    done
+}
+
+# Connections come, log in or not, and are reset.
+part_churn() {
+    start_pool cn/0
+    total=0
+    first=0
+    for count in $churn; do
+        swarm churn --sessions 0 --churn "$count" --connect-rate 1000000 --duration 30m
+        total=$((total + count))
+        now=$(rss VmRSS)
+        [ "$first" -gt 0 ] || first=$now
+        check "churn: $count more came and went" test "$(of_swarm churned)" -eq "$count"
+        row "churn_${total}_kib" "$now" KiB "" "memory of the pool after $total connections"
+    done
+    stop_pool churn
+    check "churn: the pool saw all logins" test "$(of_pool sessions)" -eq $((total / 2))
+    check "churn: memory doesn't grow by more than 1 MiB" test $((now - first)) -le 1024
+}
+
+# The table is for people; of the checks, what failed is.
+exec 3>&1 >"$work/checks"
+for part in $parts; do
+    "part_$part"
+done
+exec >&3
+grep -v '^ok ' "$work/checks"
+[ -z "$json" ] || write_json "$json"
+finish
