@@ -33,8 +33,8 @@ bool plab_http_text_is(struct plab_http_text text, const char *word) {
     return text.at != NULL && text.len == strlen(word) && memcmp(text.at, word, text.len) == 0;
 }
 
-static bool is_field(struct plab_http_text name, const char *word) {
-    return name.len == strlen(word) && strncasecmp(name.at, word, name.len) == 0;
+bool plab_http_word_is(struct plab_http_text text, const char *word) {
+    return text.at != NULL && text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
 }
 
 /* ---- the request line ---- */
@@ -86,6 +86,7 @@ static unsigned parse_request_line(struct plab_http_text line, struct plab_http_
         return 505;
     }
     out->method = method_of(method);
+    out->minor = (unsigned)(line.at[7] - '0');
     return parse_target(target, out) ? 0 : 400;
 }
 
@@ -99,7 +100,7 @@ static bool is_own_name(struct plab_http_text host) {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     bool brackets = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
     size_t len = host.len - 2 * (size_t)brackets;
-    if (is_field(host, "localhost")) {
+    if (plab_http_word_is(host, "localhost")) {
         return true;
     }
     if (len >= sizeof text) {
@@ -115,7 +116,7 @@ static bool is_own_name(struct plab_http_text host) {
 }
 
 /* The port is not compared: the server may be reached through a forwarded one. */
-static bool host_is_good(struct plab_http_text value) {
+bool plab_http_host_is_lab(struct plab_http_text value) {
     size_t digits = 0;
     while (digits < value.len && value.at[value.len - 1 - digits] >= '0' &&
            value.at[value.len - 1 - digits] <= '9') {
@@ -141,22 +142,22 @@ static bool parse_length(struct plab_http_text value, uint64_t *out) {
 
 static unsigned take_field(struct parse *parse, struct plab_http_text name,
                            struct plab_http_text value) {
-    if (is_field(name, "host")) {
-        return parse->hosts++ > 0 ? 400 : host_is_good(value) ? 0 : 421;
+    if (plab_http_word_is(name, "host")) {
+        return parse->hosts++ > 0 ? 400 : plab_http_host_is_lab(value) ? 0 : 421;
     }
-    if (is_field(name, "content-length")) {
+    if (plab_http_word_is(name, "content-length")) {
         return parse->lengths++ > 0 || !parse_length(value, &parse->content_length) ? 400 : 0;
     }
-    if (is_field(name, "transfer-encoding")) {
+    if (plab_http_word_is(name, "transfer-encoding")) {
         parse->codings++;
-    } else if (is_field(name, "authorization")) {
+    } else if (plab_http_word_is(name, "authorization")) {
         parse->out->authorization = value;
         return parse->authorizations++ > 0 ? 400 : 0;
     }
     return 0;
 }
 
-static struct plab_http_text trim(struct plab_http_text text) {
+struct plab_http_text plab_http_trim(struct plab_http_text text) {
     while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t')) {
         text.at++;
         text.len--;
@@ -167,26 +168,42 @@ static struct plab_http_text trim(struct plab_http_text text) {
     return text;
 }
 
-static unsigned parse_field(struct parse *parse, struct plab_http_text line) {
+/* Takes the line at the beginning of `rest`, without its CR LF. */
+static bool cut_line(struct plab_http_text *rest, struct plab_http_text *line) {
+    const char *end = memchr(rest->at, '\n', rest->len);
+    if (end == NULL || end == rest->at || end[-1] != '\r') {
+        return false;
+    }
+    *line = (struct plab_http_text){rest->at, (size_t)(end - rest->at) - 1};
+    rest->len -= line->len + 2;
+    rest->at = end + 1;
+    return true;
+}
+
+unsigned plab_http_take_field(struct plab_http_text *fields, struct plab_http_text *name,
+                              struct plab_http_text *value) {
+    struct plab_http_text line;
+    if (!cut_line(fields, &line)) {
+        return 400;
+    }
+    *name = *value = (struct plab_http_text){line.at, 0};
+    if (line.len == 0) {
+        return 0;
+    }
     const char *colon = memchr(line.at, ':', line.len);
-    if (colon == NULL) {
+    name->len = colon != NULL ? (size_t)(colon - line.at) : 0;
+    *value = (struct plab_http_text){line.at + name->len + 1, line.len - name->len - 1};
+    if (!is_token(*name)) { /* no colon, a blank before it, or a folded line, too */
         return 400;
     }
-    struct plab_http_text name = {line.at, (size_t)(colon - line.at)};
-    struct plab_http_text value = {colon + 1, line.len - name.len - 1};
-    if (!is_token(name)) { /* a blank before the colon, or a folded line, too */
-        return 400;
-    }
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
+    for (size_t i = 0; i < value->len; i++) {
+        unsigned char c = (unsigned char)value->at[i];
         if ((c < ' ' && c != '\t') || c == 0x7f) {
             return 400;
         }
     }
-    if (++parse->fields > PLAB_HTTP_FIELDS_MAX) {
-        return 431;
-    }
-    return take_field(parse, name, trim(value));
+    *value = plab_http_trim(*value);
+    return 0;
 }
 
 /* What only all fields together tell. */
@@ -205,34 +222,23 @@ static unsigned judge(const struct parse *parse) {
     return out->has_body && out->method != PLAB_HTTP_OTHER ? 400 : 0;
 }
 
-/* Takes the line at the beginning of `rest`, without its CR LF. */
-static bool cut_line(struct plab_http_text *rest, struct plab_http_text *line) {
-    const char *end = memchr(rest->at, '\n', rest->len);
-    if (end == NULL || end == rest->at || end[-1] != '\r') {
-        return false;
-    }
-    *line = (struct plab_http_text){rest->at, (size_t)(end - rest->at) - 1};
-    rest->len -= line->len + 2;
-    rest->at = end + 1;
-    return true;
-}
-
 unsigned plab_http_head_parse(const char *bytes, size_t len, struct plab_http_head *out) {
-    struct plab_http_text rest = {bytes, len}, line;
+    struct plab_http_text rest = {bytes, len}, line, name, value;
     struct parse parse = {.out = out};
     memset(out, 0, sizeof *out);
     if (!cut_line(&rest, &line)) {
         return 400;
     }
     unsigned status = parse_request_line(line, out);
+    out->fields = rest;
     while (status == 0) {
-        if (!cut_line(&rest, &line)) {
-            return 400;
-        }
-        if (line.len == 0) {
+        status = plab_http_take_field(&rest, &name, &value);
+        if (status == 0 && name.len == 0) {
             return judge(&parse);
         }
-        status = parse_field(&parse, line);
+        if (status == 0) {
+            status = ++parse.fields > PLAB_HTTP_FIELDS_MAX ? 431 : take_field(&parse, name, value);
+        }
     }
     return status;
 }

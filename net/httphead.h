@@ -38,10 +38,12 @@ struct plab_http_text {
 
 struct plab_http_head {
     enum plab_http_method method;
+    unsigned minor;                      /* HTTP/1.minor: 0 or 1 */
     struct plab_http_text path;          /* begins with '/', as sent: escapes are not decoded */
     struct plab_http_text query;         /* without '?'; absent, or possibly empty */
     struct plab_http_text authorization; /* the field's value */
     bool has_body;                       /* announced, not read */
+    struct plab_http_text fields;        /* all of them, up to the empty line and with it */
 };
 
 /* Length of the head at the beginning of `bytes`, its empty line included; 0: not complete yet. */
@@ -51,6 +53,22 @@ size_t plab_http_head_length(const char *bytes, size_t len);
  * 421, 431 or 505; `out` is not to be used then. Its texts borrow from `bytes`. */
 PLAB_NODISCARD unsigned plab_http_head_parse(const char *bytes, size_t len,
                                              struct plab_http_head *out);
+
+/* Takes the first field off `*fields`, name and value without the blanks around it. Returns 0, or
+ * 400 when it is malformed; at the empty line, 0 and a name without characters. */
+PLAB_NODISCARD unsigned plab_http_take_field(struct plab_http_text *fields,
+                                             struct plab_http_text *name,
+                                             struct plab_http_text *value);
+
+/* Without the blanks at its ends. */
+struct plab_http_text plab_http_trim(struct plab_http_text text);
+
+/* True when a field's name, or a value of tokens, is `word`, whatever the case of its letters. */
+bool plab_http_word_is(struct plab_http_text text, const char *word);
+
+/* True for "localhost" and a numeric lab address (IPv6 in brackets), each perhaps with a port:
+ * a host that can't be a name that somebody made to resolve to us. */
+bool plab_http_host_is_lab(struct plab_http_text host);
 
 /* The status for a head that grew to PLAB_HTTP_HEAD_MAX without an end: 414 while still in the
  * request line, else 431. */

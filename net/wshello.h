@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The opening handshake of WebSocket, both sides, as pure functions of bytes; frames are
+ * stratum/ws.h's. Source: RFC 6455, sections 4 and 10.2.
+ *
+ * A server takes GET / or /proxy (where browser miners connect) without a query, by HTTP/1.1 and
+ * with no body, under the strict rules of net/httphead.h: Host must be "localhost" or a numeric lab
+ * address. So must the host of Origin, which has to be there: only pages of the lab get in. No
+ * subprotocol and no extension is agreed on.
+ */
+#ifndef PLAB_NET_WSHELLO_H
+#define PLAB_NET_WSHELLO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define PLAB_WS_KEY_LEN 25    /* Sec-WebSocket-Key with its NUL */
+#define PLAB_WS_ACCEPT_LEN 29 /* Sec-WebSocket-Accept with its NUL */
+
+/* The text of a key of 16 random bytes. */
+void plab_wshello_key(const uint8_t nonce[16], char out[PLAB_WS_KEY_LEN]);
+
+/* What a server has to answer to that key. */
+void plab_wshello_accept(const char *key, char out[PLAB_WS_ACCEPT_LEN]);
+
+/* A client's request, in the order of a browser's; returns its length, 0 when it doesn't fit.
+ * `host` is "host:port"; `origin` is an URL's beginning, such as "http://127.0.0.1:3333"; control
+ * characters in `agent` become '?'. */
+size_t plab_wshello_ask(char *out, size_t cap, const char *host, const char *origin,
+                        const char *agent, const char *key);
+
+/* Judges a request's complete head (plab_http_head_length()). Returns 0 and what to answer its key
+ * with, or the status to refuse it with: those of net/httphead.h, 403 (Origin, query), 404 (path),
+ * 405 (method), 426 (no WebSocket, or another version). */
+PLAB_NODISCARD unsigned plab_wshello_judge(const char *bytes, size_t len,
+                                           char accept[PLAB_WS_ACCEPT_LEN]);
+
+/* The server's answer: 101, or a refusal after which the connection ends. Returns the length, 0
+ * when it doesn't fit (256 bytes are enough). */
+size_t plab_wshello_agree(char *out, size_t cap, const char *accept);
+size_t plab_wshello_refuse(char *out, size_t cap, unsigned status);
+
+/* Judges the complete head of the answer to a client's request. PLAB_E_PROTOCOL names what is
+ * wrong; PLAB_E_NETWORK when the server answered, but says no. */
+PLAB_NODISCARD enum plab_status plab_wshello_check(const char *bytes, size_t len,
+                                                   const char *accept, struct plab_error *err);
+
+#endif
