@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,12 +15,41 @@
 #include "base/log.h"
 #include "pool/ledger_sqlite.h"
 
+#define LINE_START "{\"t_ns\":" /* of every line */
+
 struct plab_ledger {
-    int fd; /* of lines */
+    int fd;       /* of lines */
+    bool is_file; /* else a pipe or a terminal, which can't be cut */
     char *path;
     struct plab_ledger_sqlite *sqlite; /* NULL: lines */
     struct plab_ledger_writer *writer; /* to it */
 };
+
+/* The file is cut to `size`: half a record helps nobody, and would spoil the one after it. */
+static void cut(const struct plab_ledger *ledger, off_t size) {
+    if (ledger->is_file && size >= 0 && ftruncate(ledger->fd, size) != 0) {
+        return; /* told already: the write has failed */
+    }
+}
+
+/* Writes all of it or nothing. Other pools may append to the same file meanwhile, each its whole
+ * lines: hence the lock. */
+static int write_whole(const struct plab_ledger *ledger, const char *text, size_t len) {
+    int reason = 0;
+    (void)flock(ledger->fd, LOCK_EX);
+    const off_t before = lseek(ledger->fd, 0, SEEK_END);
+    for (size_t done = 0; done < len && reason == 0;) {
+        const ssize_t written = write(ledger->fd, text + done, len - done);
+        if (written > 0) {
+            done += (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            reason = written == 0 ? ENOSPC : errno;
+            cut(ledger, done > 0 ? before : -1);
+        }
+    }
+    (void)flock(ledger->fd, LOCK_UN);
+    return reason;
+}
 
 static enum plab_status write_line(struct plab_ledger *ledger, json_t *record,
                                    struct plab_error *err) {
@@ -29,14 +60,11 @@ static enum plab_status write_line(struct plab_ledger *ledger, json_t *record,
     }
     size_t len = strlen(text);
     text[len] = '\n'; /* in place of the NUL: the length says where it ends */
-    ssize_t written = write(ledger->fd, text, len + 1);
-    int reason = written < 0 ? errno : ENOSPC;
+    int reason = write_whole(ledger, text, len + 1);
     free(text);
-    if (written != (ssize_t)(len + 1)) {
-        return plab_fail(err, PLAB_E_IO, "cannot write to the ledger \"%s\": %s", ledger->path,
-                         strerror(reason));
-    }
-    return PLAB_OK;
+    return reason == 0 ? PLAB_OK
+                       : plab_fail(err, PLAB_E_IO, "cannot write to the ledger \"%s\": %s",
+                                   ledger->path, strerror(reason));
 }
 
 static json_t *first_line(const char *algo) {
@@ -47,14 +75,55 @@ static json_t *first_line(const char *algo) {
                      (json_int_t)getpid());
 }
 
+/* Where the last line begins; `size` when it is whole. -1: it can't be read. */
+static off_t last_line(int fd, off_t size) {
+    char block[4096];
+    for (off_t end = size; end > 0;) {
+        const size_t len = end < (off_t)sizeof block ? (size_t)end : sizeof block;
+        end -= (off_t)len;
+        if (pread(fd, block, len, end) != (ssize_t)len) {
+            return -1;
+        }
+        const char *newline = memrchr(block, '\n', len);
+        if (newline != NULL) {
+            return end + (newline - block) + 1;
+        }
+    }
+    return 0;
+}
+
+/* A pool that was killed, or a machine that lost power, may have left half a line: nothing that was
+ * answered. It is cut off if it is ours. */
+static enum plab_status mend(const struct plab_ledger *ledger, struct plab_error *err) {
+    char start[sizeof LINE_START - 1] = "";
+    (void)flock(ledger->fd, LOCK_EX);
+    const off_t size = lseek(ledger->fd, 0, SEEK_END);
+    const off_t half = last_line(ledger->fd, size);
+    const ssize_t len = half >= 0 ? pread(ledger->fd, start, sizeof start, half) : -1;
+    const bool ours = len > 0 && memcmp(start, LINE_START, (size_t)len) == 0;
+    const bool fixed = len == 0 || (ours && ftruncate(ledger->fd, half) == 0);
+    (void)flock(ledger->fd, LOCK_UN);
+    if (len > 0 && !ours) {
+        return plab_fail(err, PLAB_E_INPUT,
+                         "\"%s\" is no ledger: its last line has no end; give another file",
+                         ledger->path);
+    }
+    return fixed ? PLAB_OK
+                 : plab_fail(err, PLAB_E_IO, "cannot mend the ledger \"%s\": %s", ledger->path,
+                             strerror(errno));
+}
+
 static enum plab_status open_lines(struct plab_ledger *ledger, const char *algo,
                                    struct plab_error *err) {
-    ledger->fd = open(ledger->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (ledger->fd < 0) {
+    struct stat facts;
+    ledger->fd = open(ledger->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (ledger->fd < 0 || fstat(ledger->fd, &facts) != 0) {
         return plab_fail(err, PLAB_E_IO, "cannot open the ledger \"%s\": %s", ledger->path,
                          strerror(errno));
     }
-    return write_line(ledger, first_line(algo), err);
+    ledger->is_file = S_ISREG(facts.st_mode);
+    enum plab_status status = ledger->is_file ? mend(ledger, err) : PLAB_OK;
+    return status == PLAB_OK ? write_line(ledger, first_line(algo), err) : status;
 }
 
 static enum plab_status open_sqlite(struct plab_ledger *ledger, const char *algo,

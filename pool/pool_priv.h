@@ -56,6 +56,7 @@ struct plab_session {
     struct plab_frame frame;
     bool first_byte_seen, logged_in;
     struct plab_held_login *held; /* owned; NULL: none */
+    unsigned held_answers;        /* to its shares, of the pool's */
     enum plab_tongue tongue;
     bool tongue_known;                  /* by the first request */
     const struct plab_personality *who; /* the pool is, for this client */
@@ -101,7 +102,7 @@ struct plab_found_block {
     uint8_t id[PLAB_BLOCK_ID_BYTES];
 };
 
-/* Answers that wait until their share is durable, in order. */
+/* Answers to shares that wait until a record is durable, in order. */
 struct plab_held_answer;
 struct plab_held_answers {
     struct plab_held_answer *first, *last; /* owned */
@@ -139,6 +140,7 @@ struct plab_pool {
     struct plab_faults *faults;     /* owned; NULL: no script */
     struct plab_upstream *upstream; /* owned; NULL: work is our own */
     uint64_t events;                /* number of the last */
+    bool unrecorded;                /* an event is not in the record: nothing more is */
     struct plab_held_answers held;
     struct plab_pool_stats stats;
     struct plab_web *web; /* NULL: none */
@@ -150,8 +152,9 @@ struct plab_pool {
 
 /* server.c */
 
-/* Fills in time and writes the record; a fault ends the run. */
-void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event);
+/* Fills in time and number and writes the record. False: it isn't recorded, nor will anything be,
+ * and the run ends. */
+bool plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event);
 /* Ends the run with that outcome; the first one counts. */
 void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct plab_error *err);
 

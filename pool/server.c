@@ -58,18 +58,34 @@ void plab_pool_end(struct plab_pool *pool, enum plab_status status, const struct
     uv_stop(&pool->loop);
 }
 
-void plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
+/* A fault of the record. It is the outcome of a run that is ending already, unless that ends by
+ * another fault. */
+static void lose_record(struct plab_pool *pool, enum plab_status status,
+                        const struct plab_error *err) {
+    pool->unrecorded = true;
+    if (pool->stopping && pool->error.text[0] == '\0') {
+        pool->status = status;
+        pool->error = *err;
+    }
+    plab_pool_end(pool, status, err);
+}
+
+bool plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
     struct plab_error err = {.text = ""};
+    if (pool->unrecorded) {
+        return false; /* nothing is recorded behind a hole */
+    }
     event->t_ns = plab_clock_ns();
     event->number = ++pool->events;
     plab_web_event(pool->web, event);
     if (pool->config.on_event == NULL) {
-        return;
+        return true;
     }
     enum plab_status status = pool->config.on_event(pool->config.event_cookie, event, &err);
     if (status != PLAB_OK) {
-        plab_pool_end(pool, status, &err);
+        lose_record(pool, status, &err);
     }
+    return status == PLAB_OK;
 }
 
 static void on_verified(uv_async_t *async) {
@@ -140,9 +156,8 @@ static void flush(struct plab_pool *pool) {
     const struct plab_pool_durable *durable = pool->config.durable;
     struct plab_error err = {.text = ""};
     enum plab_status status = durable != NULL ? durable->flush(durable->cookie, &err) : PLAB_OK;
-    if (status != PLAB_OK && pool->error.text[0] == '\0') {
-        pool->status = status;
-        pool->error = err;
+    if (status != PLAB_OK) {
+        lose_record(pool, status, &err);
     }
 }
 

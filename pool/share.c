@@ -33,7 +33,8 @@ struct outcome {
     bool unverified;
 };
 
-static void record(struct plab_pool *pool, uint32_t session, const struct outcome *outcome) {
+/* False: it isn't recorded, so that it must not be answered. */
+static bool record(struct plab_pool *pool, uint32_t session, const struct outcome *outcome) {
     struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_SHARE,
                                     .session = session,
                                     .verdict = outcome->verdict,
@@ -45,6 +46,9 @@ static void record(struct plab_pool *pool, uint32_t session, const struct outcom
                                     .latency_ns = plab_clock_ns() - outcome->received_ns,
                                     .verify_ns = outcome->verify_ns,
                                     .unverified = outcome->unverified};
+    if (!plab_pool_emit(pool, &event)) {
+        return false;
+    }
     pool->stats.verdicts[outcome->verdict]++;
     if (outcome->verdict == PLAB_VERDICT_ACCEPTED) {
         pool->stats.accepted_work += outcome->difficulty;
@@ -52,7 +56,7 @@ static void record(struct plab_pool *pool, uint32_t session, const struct outcom
     } else {
         pool->stats.rejected++;
     }
-    plab_pool_emit(pool, &event);
+    return true;
 }
 
 /* Shares that an honest miner with sound memory doesn't send. */
@@ -73,24 +77,87 @@ static void keep_score(struct plab_session *session, enum plab_verdict verdict) 
     }
 }
 
-/* An accepted share whose record isn't durable yet. Knows its session by number only. */
+/* What a share is answered. It waits while its record isn't durable, if it is accepted, or while an
+ * answer before it waits. Knows its session by number only. */
 struct plab_held_answer {
     struct plab_held_answer *next;
     uint64_t event; /* number of its record */
     uint32_t session, job;
     struct plab_stratum_id id;
     uint64_t difficulty;
+    enum plab_verdict verdict;
+    const char *text; /* NULL: the verdict's own words */
+    char copy[];      /* of it, in the queue */
 };
+
+/* A new difficulty, or a job whose nonces are all noted, asks for a new job. */
+static void follow_up(struct plab_session *session, uint32_t number, uint64_t difficulty) {
+    uint64_t now_ns = plab_clock_ns();
+    bool changed = plab_vardiff_share(&session->vardiff, difficulty, now_ns);
+    const struct plab_pool_job *job = plab_jobs_by_number(&session->jobs, number);
+    bool full =
+        job != NULL && job->number == session->jobs.last && job->nonce_count == PLAB_JOB_NONCES_MAX;
+    if (changed || full) {
+        plab_work_send_job(session);
+    }
+}
+
+static void send_answer(struct plab_session *session, const struct plab_held_answer *answer) {
+    const struct plab_log *log = session->pool->config.log;
+    bool accepted = answer->verdict == PLAB_VERDICT_ACCEPTED;
+    session->accepted += accepted ? answer->difficulty : 0;
+    const char *words =
+        plab_session_send_verdict(session, &answer->id, answer->verdict, answer->text);
+    if (!accepted) {
+        plab_log_warn(log, "session %u: share %s: %s", session->number,
+                      plab_verdict_name(answer->verdict), words);
+    }
+}
+
+/* What is owed to the miner of an accepted share once it is answered. */
+static void after_acceptance(struct plab_session *session, const struct plab_held_answer *answer) {
+    keep_score(session, PLAB_VERDICT_ACCEPTED);
+    if (!session->closing && !session->ending) {
+        follow_up(session, answer->job, answer->difficulty);
+    }
+}
+
+/* Queues a copy of an answer behind the session's others. */
+static void hold(struct plab_session *session, const struct plab_held_answer *answer) {
+    struct plab_held_answers *queue = &session->pool->held;
+    size_t text_size = answer->text != NULL ? strlen(answer->text) + 1 : 0;
+    struct plab_held_answer *held = malloc(sizeof *held + text_size);
+    if (held == NULL) {
+        plab_session_close(session, "no memory");
+        return;
+    }
+    *held = *answer;
+    held->text = text_size > 0 ? memcpy(held->copy, answer->text, text_size) : NULL;
+    held->event = session->pool->events;
+    if (queue->last != NULL) {
+        queue->last->next = held;
+    } else {
+        queue->first = held;
+    }
+    queue->last = held;
+    session->held_answers++;
+    session->pending++;
+}
 
 /* A share that isn't good: records first, answers then. `text` is NULL for the verdict's own words.
  */
 static void reject(struct plab_session *session, const struct plab_stratum_id *id,
                    const struct outcome *outcome, const char *text) {
-    struct plab_pool *pool = session->pool;
-    record(pool, session->number, outcome);
-    text = plab_session_send_verdict(session, id, outcome->verdict, text);
-    plab_log_warn(pool->config.log, "session %u: share %s: %s", session->number,
-                  plab_verdict_name(outcome->verdict), text);
+    struct plab_held_answer answer = {
+        .session = session->number, .id = *id, .verdict = outcome->verdict, .text = text};
+    if (!record(session->pool, session->number, outcome)) {
+        return;
+    }
+    if (session->held_answers > 0) {
+        hold(session, &answer);
+    } else {
+        send_answer(session, &answer);
+    }
     keep_score(session, outcome->verdict);
 }
 
@@ -282,58 +349,27 @@ static enum plab_verdict judge_hash(struct pending *pending) {
                                                              : PLAB_VERDICT_LOW;
 }
 
-/* A new difficulty, or a job whose nonces are all noted, asks for a new job. */
-static void follow_up(struct plab_session *session, uint32_t number, uint64_t difficulty) {
-    uint64_t now_ns = plab_clock_ns();
-    bool changed = plab_vardiff_share(&session->vardiff, difficulty, now_ns);
-    const struct plab_pool_job *job = plab_jobs_by_number(&session->jobs, number);
-    bool full =
-        job != NULL && job->number == session->jobs.last && job->nonce_count == PLAB_JOB_NONCES_MAX;
-    if (changed || full) {
-        plab_work_send_job(session);
-    }
-}
-
-/* What an accepted share is owed once its record is durable. */
-static void send_accepted(struct plab_session *session, const struct plab_held_answer *held) {
-    session->pending--;
-    session->accepted += held->difficulty;
-    (void)plab_session_send_verdict(session, &held->id, PLAB_VERDICT_ACCEPTED, NULL);
-    keep_score(session, PLAB_VERDICT_ACCEPTED);
-    plab_session_settle(session);
-    if (!session->closing) {
-        follow_up(session, held->job, held->difficulty);
-    }
-}
-
 /* A good share: records first, and answers when the record is durable. */
 static void acknowledge(struct plab_session *session, const struct pending *pending,
                         const struct outcome *outcome) {
-    struct plab_pool *pool = session->pool;
-    struct plab_held_answer answer = {.session = session->number,
-                                      .job = pending->job,
-                                      .id = pending->id,
-                                      .difficulty = outcome->difficulty};
-    record(pool, session->number, outcome);
+    const struct plab_pool *pool = session->pool;
+    const struct plab_held_answer answer = {.session = session->number,
+                                            .job = pending->job,
+                                            .id = pending->id,
+                                            .difficulty = outcome->difficulty,
+                                            .verdict = PLAB_VERDICT_ACCEPTED};
+    if (!record(session->pool, session->number, outcome)) {
+        return;
+    }
     plab_log_debug(pool->config.log, "session %u: share of difficulty %llu accepted",
                    session->number, (unsigned long long)outcome->share_difficulty);
-    if (pool->config.durable == NULL) {
-        send_accepted(session, &answer);
-        return;
-    }
-    struct plab_held_answer *held = malloc(sizeof *held);
-    if (held == NULL) {
-        plab_session_close(session, "no memory");
-        return;
-    }
-    *held = answer;
-    held->event = pool->events;
-    if (pool->held.last != NULL) {
-        pool->held.last->next = held;
+    if (pool->config.durable != NULL) {
+        hold(session, &answer);
     } else {
-        pool->held.first = held;
+        send_answer(session, &answer);
+        plab_session_settle(session);
+        after_acceptance(session, &answer);
     }
-    pool->held.last = held;
 }
 
 static struct plab_held_answer *take_held(struct plab_pool *pool) {
@@ -343,6 +379,16 @@ static struct plab_held_answer *take_held(struct plab_pool *pool) {
         pool->held.last = NULL;
     }
     return held;
+}
+
+static void release(struct plab_session *session, const struct plab_held_answer *held) {
+    session->pending--;
+    session->held_answers--;
+    send_answer(session, held);
+    plab_session_settle(session);
+    if (held->verdict == PLAB_VERDICT_ACCEPTED) {
+        after_acceptance(session, held);
+    }
 }
 
 void plab_share_release(struct plab_pool *pool) {
@@ -357,7 +403,7 @@ void plab_share_release(struct plab_pool *pool) {
         struct plab_held_answer *held = take_held(pool);
         struct plab_session *session = plab_session_find(pool, held->session);
         if (session != NULL) {
-            send_accepted(session, held);
+            release(session, held);
         }
         free(held);
     }
@@ -389,13 +435,15 @@ static void finish(struct plab_pool *pool, struct pending *pending, enum plab_ve
         outcome.share_difficulty = plab_difficulty_of_value(task->pow_value);
     }
     if (session == NULL) {
-        record(pool, pending->session, &outcome);
-    } else if (verdict == PLAB_VERDICT_ACCEPTED) {
-        acknowledge(session, pending, &outcome);
+        (void)record(pool, pending->session, &outcome);
     } else {
         session->pending--;
-        reject(session, &pending->id, &outcome, text);
-        plab_session_settle(session);
+        if (verdict == PLAB_VERDICT_ACCEPTED) {
+            acknowledge(session, pending, &outcome);
+        } else {
+            reject(session, &pending->id, &outcome, text);
+            plab_session_settle(session);
+        }
     }
     if (verdict == PLAB_VERDICT_ACCEPTED && !pending->tmpl->fixed && !pending->believed &&
         plab_block_difficulty_met(task->pow_value, pending->tmpl->info.difficulty)) {

@@ -293,6 +293,66 @@ TEST(ledger_db, answers_wait_for_the_commit_in_order) {
     CHECK_U64(gated.gate.shares, 6); /* the writer's thread is gone */
 }
 
+TEST(ledger_db, rejections_do_not_overtake_acceptances) {
+    static struct gated_lab gated;
+    static struct lab_client client;
+    struct plab_stratum_submit submit = {.job_id = ""};
+    char line[4096];
+    gated_start(&gated, false);
+    client_login(&client, &gated.lab, "w");
+    const int64_t first = client.next_id;
+    send_share(&client, &gated, 0, &submit);
+    expect_silence(&client); /* it has been verified, or will be before a third share */
+    CHECK(plab_stratum_build_submit(line, sizeof line, client.next_id++, &submit) > 0);
+    client_send(&client, line); /* a duplicate */
+    expect_silence(&client);
+    open_gate(&gated.gate);
+    CHECK(client_response(&client));
+    CHECK_U64(client.reply.id.number, first);
+    CHECK(client.reply.ok);
+    CHECK(client_response(&client));
+    CHECK_U64(client.reply.id.number, first + 1);
+    CHECK(!client.reply.ok);
+    CHECK_STR(client.reply.error, "Duplicate share");
+    client_close(&client);
+    lab_stop(&gated.lab);
+    CHECK_U64(gated.lab.status, PLAB_OK);
+    plab_ledger_writer_destroy(&gated.writer);
+}
+
+/* A record that a share is lost in front of. */
+static enum plab_status lose_shares(void *cookie, const struct plab_pool_event *event,
+                                    struct plab_error *err) {
+    unsigned *shares = cookie;
+    *shares += event->kind == PLAB_POOL_EVENT_SHARE;
+    return event->kind == PLAB_POOL_EVENT_SHARE && *shares == 1
+               ? plab_fail(err, PLAB_E_IO, "no space for a share")
+               : PLAB_OK;
+}
+
+TEST(ledger_db, a_share_that_is_not_recorded_is_not_answered) {
+    static struct pool_lab lab;
+    static struct lab_client client;
+    struct plab_stratum_submit submit;
+    unsigned shares = 0;
+    for (int good = 0; good < 2; good++) {
+        shares = 0;
+        lab_init(&lab, &mini_cn);
+        lab.config.on_event = lose_shares;
+        lab.config.event_cookie = &shares;
+        lab_start(&lab);
+        client_login(&client, &lab, "w");
+        client_mine(&client, &lab, 0, good, &submit);
+        CHECK_STR(client_submit(&client, &submit), "(closed)");
+        lab_wait(&lab);
+        CHECK_U64(lab.status, PLAB_E_IO);
+        CHECK_STR(lab.err.text, "no space for a share");
+        CHECK_U64(lab.stats.verdicts[PLAB_VERDICT_ACCEPTED] + lab.stats.rejected, 0);
+        CHECK_U64(shares, 1); /* and nothing is recorded behind it */
+        client_close(&client);
+    }
+}
+
 TEST(ledger_db, a_failed_commit_answers_nothing_and_ends_the_pool) {
     static struct gated_lab gated;
     static struct lab_client client;
