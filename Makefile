@@ -1,11 +1,12 @@
 # powlab: build, test, demo. `make help` lists the targets.
 #
-#   CONFIG=release|debug|asan|tsan|cov   build flavour, each in a folder of its own
+#   CONFIG=release|debug|asan|tsan|cov|fuzz   build flavour, each in a folder of its own
 #   CC=gcc|clang   CROSS=aarch64-linux-gnu-   V=1   WERROR=1   NATIVE=1
 
 include mk/config.mk
 include mk/sources.mk
 include mk/tests.mk
+include mk/fuzz.mk
 include mk/peers.mk
 -include $(DEP_FILES)
 

@@ -41,8 +41,9 @@ OPT_debug := -O0 -g3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread
 OPT_cov := -O1 -g --coverage
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifeq ($(OPT_$(CONFIG)),)
-$(error CONFIG=$(CONFIG) is none of release debug asan tsan cov)
+$(error CONFIG=$(CONFIG) is none of release debug asan tsan cov fuzz)
 endif
 
 HARDEN := -fstack-protector-strong -fPIE -fvisibility=hidden

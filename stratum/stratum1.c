@@ -135,15 +135,26 @@ static enum plab_status take_notify(const json_t *params, struct plab_stratum_re
     return status;
 }
 
+/* Integers are taken as they are: a double would round those above 2^53. */
+static bool read_difficulty(const json_t *value, uint64_t *out) {
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value) >= 1 ? (uint64_t)json_integer_value(value) : 0;
+    } else {
+        double number = json_number_value(value); /* 0 for anything else */
+        *out = number >= 1 && number < 9223372036854775808.0 ? (uint64_t)number : 0;
+    }
+    return *out > 0;
+}
+
 static enum plab_status take_difficulty(const json_t *params, struct plab_stratum_reply *out,
                                         struct plab_error *err) {
     const json_t *value = json_array_get(params, 0);
-    double difficulty = json_number_value(value); /* 0 for anything else */
-    if (!(difficulty >= 1 && difficulty < 9223372036854775808.0)) {
-        return plab_json_bad_field(err, "difficulty", value, "a number from 1 to 2^63");
+    uint64_t difficulty;
+    if (!read_difficulty(value, &difficulty)) {
+        return plab_json_bad_field(err, "difficulty", value, "a number from 1 to 2^63 - 1");
     }
     out->event = PLAB_EVENT_TARGET;
-    out->job.target = plab_target_from_difficulty((uint64_t)difficulty);
+    out->job.target = plab_target_from_difficulty(difficulty);
     return PLAB_OK;
 }
 

@@ -73,7 +73,7 @@ step_integration() { make "$jobs" integration; }
 step_clang() {
     make "$jobs" CC=clang WERROR=1 program tests-core checkasm
 }
-step_asan() { make "$jobs" CONFIG=asan tests-core tests-unit checkasm; }
+step_asan() { make "$jobs" CONFIG=asan tests-core tests-unit checkasm fuzz-replay; }
 step_tsan() { make "$jobs" CONFIG=tsan tests-unit; }
 step_aarch64() { make "$jobs" check-aarch64; }
 step_ladder() { make "$jobs" check-ladder; }

@@ -13,7 +13,7 @@ case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 
 demo="tshark libndpi-bin yara"
 check="$demo sqlite3 libcriterion-dev openssl librandomx-dev monero
-clang clang-format clang-tidy shellcheck
+clang libclang-rt-dev clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps iproute2
 chromium python3 python3-jsonschema python3-prometheus-client"
 

@@ -48,7 +48,7 @@ symbols() {
 
 texts() {
     nothing "$(
-        git grep -nIE --untracked '[[:blank:]]+$' -- . ':!tests/vectors' ':!tests/topo'
+        git grep -nIE --untracked '[[:blank:]]+$' -- . ':!tests/vectors' ':!tests/topo' ':!tests/fuzz/corpus'
         git grep -nIP --untracked '\t' -- '*.c' '*.h' '*.sh' '*.yaml'
         git grep -nIE --untracked 'TODO|FIXME' -- '*.c' '*.h'
         for file in $(sources); do

@@ -192,6 +192,28 @@ TEST(dialect, jobs_survive_the_other_tongues) {
     }
 }
 
+/* A difficulty above 2^53 is no rounded one. */
+TEST(dialect, stratum1_difficulties_are_exact) {
+    static const struct {
+        const char *number;
+        uint64_t target;
+    } cases[] = {
+        {"1", UINT64_MAX},          {"1000.0", UINT64_MAX / 1000}, {"1e3", UINT64_MAX / 1000},
+        {"4611686018427387903", 4}, {"9223372036854775807", 2},
+    };
+    static struct plab_stratum_reply reply;
+    struct plab_error err;
+    char line[128];
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        snprintf(line, sizeof line, "{\"method\":\"mining.set_difficulty\",\"params\":[%s]}",
+                 cases[i].number);
+        CHECK_MSG(by_name("stratum1")->parse_reply(line, strlen(line), &reply, &err) == PLAB_OK,
+                  "%s", line);
+        CHECK(reply.event == PLAB_EVENT_TARGET);
+        CHECK_U64(reply.job.target, cases[i].target);
+    }
+}
+
 TEST(dialect, broken_replies_are_refused) {
     static const char *const stratum1[] = {
         "{\"id\":null,\"method\":\"mining.notify\",\"params\":[]}",
