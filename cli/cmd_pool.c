@@ -56,8 +56,9 @@ static const struct plab_verb verb = {
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
         "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
-        "port, by the first byte), ws:// and wss:// (WebSocket). The certificate for TLS comes\n"
-        "from a CA of the lab, which is made on first use in --tls-dir.\n"
+        "port, by the first byte), ws:// and wss:// (WebSocket, for browser miners of Coinhive's\n"
+        "kind on pages of the lab: Origin and Host must be localhost or lab addresses). The\n"
+        "certificate for TLS comes from a CA of the lab, which is made on first use in --tls-dir.\n"
         "Every share is checked with the real hash (unless --verify-sample says otherwise).\n"
         "Without --daemon the chain is simulated: a share that meets the network difficulty\n"
         "becomes the next block's parent.\n"

@@ -45,6 +45,10 @@ static bool is_key(struct plab_http_text text) {
 
 /* ---- the client's request ---- */
 
+size_t plab_wshello_length(const char *bytes, size_t len) {
+    return plab_http_head_length(bytes, len);
+}
+
 PLAB_PRINTF(3, 4)
 static size_t print(char *out, size_t cap, const char *fmt, ...) {
     va_list args;
@@ -76,7 +80,7 @@ size_t plab_wshello_ask(char *out, size_t cap, const char *host, const char *ori
 
 /* What the handshake looks at. */
 struct hello {
-    struct plab_http_text key, version, origin;
+    struct plab_http_text key, version, origin, agent;
     unsigned keys, versions, origins;
     bool upgrade, connection;
 };
@@ -112,6 +116,8 @@ static void take_field(struct hello *hello, struct plab_http_text name,
     } else if (plab_http_word_is(name, "origin")) {
         hello->origin = value;
         hello->origins++;
+    } else if (plab_http_word_is(name, "user-agent")) {
+        hello->agent = value;
     }
 }
 
@@ -143,7 +149,15 @@ static unsigned judge_fields(const struct plab_http_head *head, struct hello *he
     return hello->origins == 1 && is_lab_origin(hello->origin) ? 0 : 403;
 }
 
-unsigned plab_wshello_judge(const char *bytes, size_t len, char accept[PLAB_WS_ACCEPT_LEN]) {
+static void copy_agent(char out[PLAB_WS_AGENT_LEN], struct plab_http_text agent) {
+    size_t len = agent.len < PLAB_WS_AGENT_LEN ? agent.len : PLAB_WS_AGENT_LEN - 1;
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (char)(agent.at[i] >= ' ' && agent.at[i] <= '~' ? agent.at[i] : '?');
+    }
+    out[len] = '\0';
+}
+
+unsigned plab_wshello_judge(const char *bytes, size_t len, struct plab_wshello *out) {
     struct plab_http_head head;
     struct hello hello = {.keys = 0};
     char key[PLAB_WS_KEY_LEN] = "";
@@ -166,7 +180,8 @@ unsigned plab_wshello_judge(const char *bytes, size_t len, char accept[PLAB_WS_A
     status = head.has_body ? 400 : judge_fields(&head, &hello);
     if (status == 0) {
         memcpy(key, hello.key.at, KEY_CHARACTERS);
-        plab_wshello_accept(key, accept);
+        plab_wshello_accept(key, out->accept);
+        copy_agent(out->agent, hello.agent);
     }
     return status;
 }

@@ -16,8 +16,9 @@
 
 #include "base/status.h"
 
-#define PLAB_WS_KEY_LEN 25    /* Sec-WebSocket-Key with its NUL */
-#define PLAB_WS_ACCEPT_LEN 29 /* Sec-WebSocket-Accept with its NUL */
+#define PLAB_WS_HELLO_MAX 8192 /* bytes of a head, of either side */
+#define PLAB_WS_KEY_LEN 25     /* Sec-WebSocket-Key with its NUL */
+#define PLAB_WS_ACCEPT_LEN 29  /* Sec-WebSocket-Accept with its NUL */
 
 /* The text of a key of 16 random bytes. */
 void plab_wshello_key(const uint8_t nonce[16], char out[PLAB_WS_KEY_LEN]);
@@ -25,17 +26,27 @@ void plab_wshello_key(const uint8_t nonce[16], char out[PLAB_WS_KEY_LEN]);
 /* What a server has to answer to that key. */
 void plab_wshello_accept(const char *key, char out[PLAB_WS_ACCEPT_LEN]);
 
+/* Length of the head at the beginning of `bytes`, its empty line included; 0: not complete yet. */
+size_t plab_wshello_length(const char *bytes, size_t len);
+
 /* A client's request, in the order of a browser's; returns its length, 0 when it doesn't fit.
  * `host` is "host:port"; `origin` is an URL's beginning, such as "http://127.0.0.1:3333"; control
  * characters in `agent` become '?'. */
 size_t plab_wshello_ask(char *out, size_t cap, const char *host, const char *origin,
                         const char *agent, const char *key);
 
-/* Judges a request's complete head (plab_http_head_length()). Returns 0 and what to answer its key
- * with, or the status to refuse it with: those of net/httphead.h, 403 (Origin, query), 404 (path),
- * 405 (method), 426 (no WebSocket, or another version). */
-PLAB_NODISCARD unsigned plab_wshello_judge(const char *bytes, size_t len,
-                                           char accept[PLAB_WS_ACCEPT_LEN]);
+#define PLAB_WS_AGENT_LEN 257 /* with its NUL */
+
+/* What a server gets to know from a good request. */
+struct plab_wshello {
+    char accept[PLAB_WS_ACCEPT_LEN]; /* what its key is to be answered with */
+    char agent[PLAB_WS_AGENT_LEN];   /* User-Agent: ASCII, other characters are '?'; cut; or "" */
+};
+
+/* Judges a request's complete head. Returns 0, or the status to refuse it
+ * with: those of net/httphead.h, 403 (Origin, query), 404 (path), 405 (method), 426 (no WebSocket,
+ * or another version). */
+PLAB_NODISCARD unsigned plab_wshello_judge(const char *bytes, size_t len, struct plab_wshello *out);
 
 /* The server's answer: 101, or a refusal after which the connection ends. Returns the length, 0
  * when it doesn't fit (256 bytes are enough). */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "pool/pool_priv.h"
+#include "stratum/ws.h"
 
 #define FINISH_DEADLINE_MS 3000
 #define REFUSALS_LOGGED 20 /* more of them are counted only */
@@ -28,6 +29,7 @@ static void on_closed(void *cookie) {
     struct plab_session *session = cookie;
     plab_fault_free(session);
     plab_frame_free(&session->frame); /* not before: it may have been at work */
+    plab_ws_end(session);
     free(session);
 }
 
@@ -67,15 +69,28 @@ void plab_conn_blame(struct plab_session *session, double points, const char *wh
     plab_pool_emit(pool, &event);
     plab_log_warn(pool->config.log, "%s is banned for %.0f s: %s", session->peer_name,
                   (double)pool->config.ban_ms / 1e3, why);
+    plab_ws_tell_ban(session);
 }
 
+/* A close with bytes unread throws away what the peer hasn't taken yet, and a browser is to know
+ * why it has to go: what it still sends is read, and dropped, until it ends as well. */
 static void on_finished(void *cookie) {
-    plab_session_close(cookie, "finished");
+    struct plab_session *session = cookie;
+    if (session->ws != NULL && !session->peer_ended) {
+        session->lingering = true;
+        plab_stream_read(session->stream, true);
+    } else {
+        plab_session_close(session, "finished");
+    }
 }
 
 void plab_session_settle(struct plab_session *session) {
     if (!session->finishing || session->closing || session->pending > 0 || session->ending ||
         plab_fault_waits(session)) {
+        return;
+    }
+    plab_ws_part(session, PLAB_WS_NORMAL, "");
+    if (session->closing || plab_fault_waits(session)) {
         return;
     }
     session->ending = true;
@@ -151,7 +166,10 @@ static void on_opened(void *cookie) {
 static void on_ended(void *cookie, enum plab_status status, const char *reason) {
     struct plab_session *session = cookie;
     session->pool->stats.tls_failures += session->securing && status != PLAB_OK;
-    if (status == PLAB_OK) {
+    session->peer_ended = true;
+    if (session->lingering) {
+        plab_session_close(session, "finished");
+    } else if (status == PLAB_OK) {
         plab_session_finish(session, "peer closed the connection");
     } else if (status == PLAB_E_PROTOCOL) {
         plab_session_violation(session, reason);
@@ -173,13 +191,15 @@ void plab_conn_tick(struct plab_session *session, uint64_t now_ns) {
                              : session->securing     ? "no TLS handshake within the deadline"
                                                      : "no login within the deadline";
         session->pool->stats.tls_failures += session->securing;
-        if (!session->logged_in && session->held == NULL) {
+        if (!session->logged_in && session->held == NULL && !session->finishing) {
             plab_conn_blame(session, PLAB_BLAME_SILENCE, reason);
         }
+        plab_ws_part(session, PLAB_WS_POLICY, reason);
         plab_session_close(session, reason);
         return;
     }
     plab_session_tick(session, now_ns);
+    plab_ws_tick(session, now_ns);
     if (session->logged_in && plab_vardiff_tick(&session->vardiff, now_ns)) {
         plab_work_send_job(session);
     }
@@ -232,7 +252,7 @@ static void begin(struct plab_session *session, const struct sockaddr *peer) {
     plab_netguard_name(peer, session->peer_name);
     plab_session_begin(session, now_ns);
     announce(session);
-    if (!plab_fault_begin(session)) {
+    if (!plab_fault_begin(session) || !plab_ws_begin(session)) {
         plab_session_close(session, "no memory");
     } else if (!session->securing) {
         plab_fault_connected(session);

@@ -141,7 +141,7 @@ static void send_garbage(struct plab_session *session, size_t index) {
 static void send_line(struct plab_session *session, const char *text) {
     char line[PLAB_FAULT_TEXT_MAX + 2];
     int len = snprintf(line, sizeof line, "%s\n", text);
-    plab_conn_send(session, line, (size_t)len);
+    plab_session_say(session, line, (size_t)len);
 }
 
 /* Host and port of the listener that the session came by, as "[::1]:3333" or "127.0.0.1:3333". */
@@ -183,8 +183,8 @@ static void send_job_again(struct plab_session *session) {
     struct plab_pool *pool = session->pool;
     const struct plab_session_fault *fault = session->fault;
     if (fault->has_job) {
-        plab_conn_send(session, pool->out,
-                       plab_session_build_job(session, &fault->job, fault->job_target_bytes));
+        plab_session_say(session, pool->out,
+                         plab_session_build_job(session, &fault->job, fault->job_target_bytes));
     }
 }
 

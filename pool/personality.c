@@ -89,6 +89,12 @@ static const struct plab_personality template = {
               [PLAB_VERDICT_LOW] = "high-hash"},
     .code = -1};
 
+/* Numbers as the original had them, and no code anywhere. */
+static const struct plab_personality coinhive = {.name = "ws-coinhive",
+                                                 .session_digits = 16,
+                                                 .job_ids = PLAB_JOB_ID_DECIMAL,
+                                                 .unknown_method = "Unknown message"};
+
 enum plab_status plab_personality_find(const char *name, const struct plab_personality **out,
                                        struct plab_error *err) {
     for (size_t i = 0; i < PLAB_ARRAY_LEN(personalities); i++) {
@@ -106,7 +112,9 @@ enum plab_status plab_personality_find(const char *name, const struct plab_perso
 const struct plab_personality *plab_personality_of(const struct plab_personality *chosen,
                                                    enum plab_tongue tongue) {
     static const struct plab_personality *const foreign[PLAB_TONGUE_COUNT] = {
-        [PLAB_TONGUE_STRATUM1] = &stratum1, [PLAB_TONGUE_TEMPLATE] = &template};
+        [PLAB_TONGUE_STRATUM1] = &stratum1,
+        [PLAB_TONGUE_TEMPLATE] = &template,
+        [PLAB_TONGUE_COINHIVE] = &coinhive};
     return foreign[tongue] != NULL ? foreign[tongue] : chosen;
 }
 

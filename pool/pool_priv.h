@@ -48,12 +48,15 @@ struct plab_session {
     bool securing;        /* the TLS handshake isn't over */
     bool finishing;       /* nothing is read any more; closes when the last answer is out */
     bool ending;          /* the end was sent */
+    bool peer_ended;      /* it sends nothing any more */
+    bool lingering;       /* until it does so: our end is out */
     bool closing;         /* freed soon, by the loop */
     unsigned pending;     /* shares being verified, or verified and not answered yet */
     uint64_t deadline_ns; /* of the login, later of silence, at last of closing */
     const char *reason;   /* of closing; static */
 
     struct plab_frame frame;
+    struct plab_session_ws *ws; /* owned; NULL: lines */
     bool first_byte_seen, logged_in;
     struct plab_held_login *held; /* owned; NULL: none */
     unsigned held_answers;        /* to its shares, of the pool's */
@@ -146,8 +149,9 @@ struct plab_pool {
     struct plab_web *web; /* NULL: none */
     struct plab_web_facts web_facts;
     struct plab_stream_home home;
-    char in[65536];                      /* bytes as they come */
-    char out[2 * PLAB_STRATUM_LINE_MAX]; /* a line being built */
+    char in[65536];                                  /* bytes as they come */
+    char out[2 * PLAB_STRATUM_LINE_MAX];             /* a line being built */
+    uint8_t frames[2 * PLAB_STRATUM_LINE_MAX + 256]; /* lines in WebSocket frames */
 };
 
 /* server.c */
@@ -242,7 +246,14 @@ void plab_session_resume_login(struct plab_session *session);
 void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len);
 /* Records a breach of the protocol and closes. */
 void plab_session_violation(struct plab_session *session, const char *what);
-/* Sends `len` bytes of pool->out. */
+/* Takes one message; false when no more is to be read for now. */
+bool plab_session_message(struct plab_session *session, const char *text, size_t len,
+                          uint64_t now_ns);
+/* Settles how the client speaks. False when it changes its mind. */
+bool plab_session_settle_tongue(struct plab_session *session, enum plab_tongue tongue);
+/* Sends lines, however the client's transport has them. */
+void plab_session_say(struct plab_session *session, const char *lines, size_t len);
+/* Sends `len` bytes of pool->out, an answer: lines. */
 void plab_session_send(struct plab_session *session, size_t len);
 void plab_session_send_error(struct plab_session *session, const struct plab_stratum_id *id,
                              const char *message);
@@ -253,6 +264,26 @@ const char *plab_session_send_verdict(struct plab_session *session,
 /* Builds a job as this client wants it, into pool->out; returns its length, 0: it has to ask. */
 size_t plab_session_build_job(struct plab_session *session, const struct plab_stratum_job *wire,
                               unsigned target_bytes);
+
+/* ws.c: a session that speaks WebSocket; `session->ws` is not NULL, except where it may be */
+
+/* The connection begins: makes session->ws, at a listener for it. False without memory. */
+PLAB_NODISCARD bool plab_ws_begin(struct plab_session *session);
+/* Frees it. May be NULL, as in the next three. */
+void plab_ws_end(struct plab_session *session);
+/* Sends the close frame, once; nothing can be said after it. A breach of WebSocket's own rules has
+ * its own code. */
+void plab_ws_part(struct plab_session *session, unsigned code, const char *reason);
+/* Says that the host is banned, once. */
+void plab_ws_tell_ban(struct plab_session *session);
+/* Sends pings, and asks what became of the last. */
+void plab_ws_tick(struct plab_session *session, uint64_t now_ns);
+/* Takes bytes of the peer. */
+void plab_ws_bytes(struct plab_session *session, const char *bytes, size_t len);
+/* Sends each line as a text; nothing before the handshake is over. */
+void plab_ws_say(struct plab_session *session, const char *lines, size_t len);
+/* What the browser says that it is. */
+const char *plab_ws_agent(const struct plab_session *session);
 
 /* upstream.c */
 

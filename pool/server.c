@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "daemon/http.h"
 #include "pool/pool_priv.h"
+#include "stratum/ws.h"
 
 #define TICKS_PER_S (1000 / PLAB_POOL_TICK_MS)
 #define TICK_VISITS_MIN 1024
@@ -42,6 +43,7 @@ void plab_pool_config_init(struct plab_pool_config *config) {
     config->sessions_per_host = 1024;
     config->bad_shares_max = 10;
     config->ban_ms = 600000;
+    config->ws_ping_ms = 30000;
     config->submits_per_s = 50;
     config->submits_burst = 200;
 }
@@ -349,7 +351,9 @@ static void shut_down(struct plab_pool *pool) {
         return;
     }
     while (pool->roster.count > 0) {
-        plab_session_close(plab_session_at(pool, pool->roster.count - 1), "the pool stops");
+        struct plab_session *session = plab_session_at(pool, pool->roster.count - 1);
+        plab_ws_part(session, PLAB_WS_LEAVING, "");
+        plab_session_close(session, "the pool stops");
     }
     if (pool->verifier != NULL) {
         plab_share_drop_all(plab_verifier_abandon(pool->verifier));

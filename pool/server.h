@@ -61,6 +61,7 @@ struct plab_pool_config {
     unsigned handshakes_per_host;   /* connections of one address whose TLS isn't there yet */
     uint64_t login_deadline_ms; /* from the connection, or the end of its handshake, to a login */
     uint64_t idle_deadline_ms;  /* between two good requests */
+    uint64_t ws_ping_ms;        /* between two pings of a WebSocket; one has to be answered */
     unsigned sessions_max;      /* connections, all together */
     unsigned sessions_per_host; /* connections of one address */
     unsigned bad_shares_max;    /* more than good ones, until the session is closed */

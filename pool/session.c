@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "pool/pool_priv.h"
 #include "stratum/target.h"
+#include "stratum/ws.h"
 
 #define REQUESTS_PER_S 100.0
 #define REQUESTS_BURST 300.0
@@ -16,9 +17,17 @@
 #define GUESS_DOUBLINGS_MAX 4
 #define HELD_DEADLINE_MS 5000 /* that an answer has after it was held back */
 
+void plab_session_say(struct plab_session *session, const char *lines, size_t len) {
+    if (session->ws != NULL) {
+        plab_ws_say(session, lines, len);
+    } else {
+        plab_conn_send(session, lines, len);
+    }
+}
+
 void plab_session_send(struct plab_session *session, size_t len) {
     if (!plab_fault_drops_answer(session)) {
-        plab_conn_send(session, session->pool->out, len);
+        plab_session_say(session, session->pool->out, len);
     }
 }
 
@@ -311,8 +320,8 @@ static void on_subscribe(struct plab_session *session, const struct plab_stratum
     plab_session_send(session, session->voice->subscribed(pool->out, sizeof pool->out, &work));
 }
 
-/* The first request settles how the client speaks. False when it changes its mind. */
-static bool settle_tongue(struct plab_session *session, enum plab_tongue tongue) {
+/* The first request settles it, on lines. */
+bool plab_session_settle_tongue(struct plab_session *session, enum plab_tongue tongue) {
     if (session->tongue_known) {
         return session->tongue == tongue;
     }
@@ -350,6 +359,8 @@ static void on_request(struct plab_session *session, const struct plab_stratum_r
     case PLAB_METHOD_WORK:
         on_work(session, request, now_ns);
         break;
+    case PLAB_METHOD_NOTE:
+        break;
     default:
         refuse_method(session, request);
         break;
@@ -378,7 +389,12 @@ void plab_session_violation(struct plab_session *session, const char *what) {
     plab_pool_emit(pool, &event);
     plab_log_warn(pool->config.log, "session %u: %s", session->number, what);
     plab_conn_blame(session, PLAB_BLAME_PROTOCOL, what);
-    plab_session_close(session, "protocol violation");
+    if (session->ws == NULL || session->finishing) {
+        plab_session_close(session, "protocol violation");
+        return;
+    }
+    plab_ws_part(session, PLAB_WS_POLICY, what);
+    plab_session_finish(session, "protocol violation");
 }
 
 /* A browser or a scanner that looks what is there; `line` is its first. */
@@ -394,25 +410,32 @@ static bool greets_http(struct plab_session *session, const char *line, size_t l
     return true;
 }
 
-static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, size_t len) {
-    struct plab_session *session = cookie;
+static enum plab_status parse(struct plab_session *session, const char *text, size_t len,
+                              struct plab_stratum_request *request, struct plab_error *err) {
+    if (session->ws == NULL) {
+        return plab_stratum_parse_request(text, len, request, err);
+    }
+    enum plab_status status = plab_coinhive_parse_request(text, len, request, err);
+    if (status == PLAB_OK && request->method == PLAB_METHOD_LOGIN) {
+        snprintf(request->login.agent, sizeof request->login.agent, "%s", plab_ws_agent(session));
+    }
+    return status;
+}
+
+bool plab_session_message(struct plab_session *session, const char *text, size_t len,
+                          uint64_t now_ns) {
     struct plab_stratum_request request;
     struct plab_error err = {.text = ""};
-    uint64_t now_ns = plab_clock_ns();
-    if (kind == PLAB_FRAME_TOO_LONG) {
-        plab_session_violation(session, "a line is too long");
-        return false;
-    }
     if (!plab_bucket_take(&session->requests, now_ns)) {
         plab_session_violation(session, "too many requests");
         return false;
     }
-    if (greets_http(session, line, len)) {
-        return false;
+    if (session->held != NULL) { /* nothing is, until its login is answered */
+        return true;
     }
-    enum plab_status status = plab_stratum_parse_request(line, len, &request, &err);
+    enum plab_status status = parse(session, text, len, &request, &err);
     if (status != PLAB_E_PROTOCOL && request.method != PLAB_METHOD_UNKNOWN &&
-        !settle_tongue(session, request.tongue)) {
+        !plab_session_settle_tongue(session, request.tongue)) {
         refuse_method(session, &request);
     } else if (status == PLAB_OK) {
         if (session->logged_in || request.method == PLAB_METHOD_LOGIN) {
@@ -424,7 +447,17 @@ static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, 
     } else {
         plab_session_violation(session, err.text);
     }
-    return !session->closing && !session->finishing && session->held == NULL;
+    return !session->closing && !session->finishing;
+}
+
+static bool on_line(void *cookie, enum plab_frame_event kind, const char *line, size_t len) {
+    struct plab_session *session = cookie;
+    if (kind == PLAB_FRAME_TOO_LONG) {
+        plab_session_violation(session, "a line is too long");
+        return false;
+    }
+    return !greets_http(session, line, len) &&
+           plab_session_message(session, line, len, plab_clock_ns()) && session->held == NULL;
 }
 
 /* A web browser, a TLS hello or a port scanner shows in its first byte: no need to wait for a line.
@@ -437,7 +470,9 @@ static bool is_foreign(struct plab_session *session, const char *bytes) {
 }
 
 void plab_session_bytes(struct plab_session *session, const char *bytes, size_t len) {
-    if (is_foreign(session, bytes)) {
+    if (session->ws != NULL) {
+        plab_ws_bytes(session, bytes, len);
+    } else if (is_foreign(session, bytes)) {
         plab_session_violation(session, "does not speak Stratum");
     } else if (plab_frame_feed(&session->frame, bytes, len, on_line, session) != PLAB_OK) {
         plab_session_close(session, "no memory");

@@ -83,7 +83,7 @@ void plab_work_send_job(struct plab_session *session) {
         return;
     }
     unsigned target_bytes = plab_work_make_job(session, &wire);
-    plab_conn_send(session, pool->out, plab_session_build_job(session, &wire, target_bytes));
+    plab_session_say(session, pool->out, plab_session_build_job(session, &wire, target_bytes));
     plab_fault_sent_job(session, &wire, target_bytes);
 }
 

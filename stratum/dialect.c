@@ -64,6 +64,15 @@ static const struct plab_dialect dialects[] = {
                 [PLAB_ASK_WORK] = {plab_template_ask, 0}},
         .parse_reply = plab_template_parse_reply,
     },
+    {
+        .name = "ws-coinhive",
+        .summary = "a browser miner of Coinhive's kind, over WebSocket",
+        .lockstep = true,
+        .websocket = true,
+        .ask = {[PLAB_ASK_LOGIN] = {plab_coinhive_auth, 1},
+                [PLAB_ASK_SUBMIT] = {plab_coinhive_submit, PLAB_ID_COUNTED}},
+        .parse_reply = plab_coinhive_parse_reply,
+    },
 };
 
 const struct plab_dialect *plab_dialect_list(size_t *count) {
@@ -81,7 +90,7 @@ enum plab_status plab_dialect_find(const char *name, const struct plab_dialect *
     }
     return plab_fail(err, PLAB_E_USAGE,
                      "\"%.40s\" is no dialect; there are xmrig, xmr-stak, xmr-stak-cpu, "
-                     "cpuminer-multi, stratum1, getblocktemplate",
+                     "cpuminer-multi, stratum1, getblocktemplate, ws-coinhive",
                      name);
 }
 

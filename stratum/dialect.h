@@ -11,6 +11,8 @@
  * - stratum1: the messages of Bitcoin's Stratum, as cpuminer-multi writes them. How a CryptoNote
  *   job travels in them stands in stratum1.c.
  * - getblocktemplate: JSON-RPC on bare TCP, asked for again every five seconds (template.c).
+ * - ws-coinhive: a browser's, in WebSocket texts (coinhive.c). One share at a time, since answers
+ *   tell by their order alone what they answer.
  */
 #ifndef PLAB_STRATUM_DIALECT_H
 #define PLAB_STRATUM_DIALECT_H
@@ -53,6 +55,7 @@ struct plab_dialect {
     bool lockstep;     /* one request at a time */
     bool job_in_login; /* the login's answer carries the first job; else it comes by itself */
     bool session_id;   /* the login's answer names the session */
+    bool websocket;    /* each line, without LF, is a WebSocket text */
     unsigned work_ms;  /* between two PLAB_ASK_WORK; 0: jobs are pushed */
     struct {
         plab_dialect_build_fn *build; /* NULL: this dialect doesn't have it */

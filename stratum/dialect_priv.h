@@ -23,4 +23,9 @@ plab_dialect_build_fn plab_template_ask, plab_template_submit;
 plab_dialect_parse_fn plab_template_parse_reply;
 extern const struct plab_voice plab_template_voice;
 
+/* coinhive.c */
+plab_dialect_build_fn plab_coinhive_auth, plab_coinhive_submit;
+plab_dialect_parse_fn plab_coinhive_parse_reply;
+extern const struct plab_voice plab_coinhive_voice;
+
 #endif

@@ -51,6 +51,7 @@ enum plab_stratum_method {
     PLAB_METHOD_WORK,      /* getblocktemplate: work, and a login (`login`) if there was none */
     PLAB_METHOD_SUBSCRIBE, /* mining.subscribe, before the login; nothing in it but the id */
     PLAB_METHOD_EXTRA,     /* mining.extranonce.subscribe: to be said yes to */
+    PLAB_METHOD_NOTE,      /* to be said nothing to */
     PLAB_METHOD_UNKNOWN,   /* well-formed, but not one of ours */
 };
 
@@ -59,6 +60,7 @@ enum plab_tongue {
     PLAB_TONGUE_CRYPTONOTE, /* login, submit, keepalived, getjob */
     PLAB_TONGUE_STRATUM1,   /* mining.* */
     PLAB_TONGUE_TEMPLATE,   /* getblocktemplate, submitblock */
+    PLAB_TONGUE_COINHIVE,   /* auth, submit, of browser miners: in WebSocket texts only */
     PLAB_TONGUE_COUNT
 };
 
@@ -127,6 +129,7 @@ enum plab_stratum_event {
 struct plab_stratum_reply {
     enum plab_stratum_event event;
     struct plab_stratum_id id; /* response */
+    bool in_order;             /* response without an id: to the oldest request */
     bool ok;                   /* response: an object as result and no error */
     char
         error[PLAB_STRATUM_TEXT_MAX + 1]; /* response, !ok: the peer's words or ours; not escaped */
@@ -149,6 +152,11 @@ struct plab_stratum_reply {
 PLAB_NODISCARD enum plab_status plab_stratum_parse_request(const char *line, size_t len,
                                                            struct plab_stratum_request *out,
                                                            struct plab_error *err);
+
+/* The same for one WebSocket text of a browser miner; there are no ids. */
+PLAB_NODISCARD enum plab_status plab_coinhive_parse_request(const char *text, size_t len,
+                                                            struct plab_stratum_request *out,
+                                                            struct plab_error *err);
 
 /* Client side: parses one line. PLAB_E_PROTOCOL when it isn't JSON or not an object; PLAB_E_INPUT
  * when a job or redirection in it can't be used (the text names field, value and rule; `out->event`

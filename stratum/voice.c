@@ -184,6 +184,7 @@ const struct plab_voice plab_voice_nodejs_pool = {
 const struct plab_voice *plab_voice_of(enum plab_tongue tongue) {
     static const struct plab_voice *const voices[PLAB_TONGUE_COUNT] = {
         [PLAB_TONGUE_STRATUM1] = &plab_stratum1_voice,
-        [PLAB_TONGUE_TEMPLATE] = &plab_template_voice};
+        [PLAB_TONGUE_TEMPLATE] = &plab_template_voice,
+        [PLAB_TONGUE_COINHIVE] = &plab_coinhive_voice};
     return voices[tongue];
 }

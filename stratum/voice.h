@@ -6,7 +6,7 @@
  * - xmrig-proxy (powlab's own pool speaks like it), monero-pool, p2pool, nodejs-pool: answers to
  *   login, submit, keepalived. Sources: xmrig-proxy 6.26, monero-pool db16e73, p2pool 14b6a63,
  *   nodejs-pool 7c94599.
- * - answers in the other tongues: stratum1.c, template.c.
+ * - answers in the other tongues: stratum1.c, template.c, coinhive.c.
  */
 #ifndef PLAB_STRATUM_VOICE_H
 #define PLAB_STRATUM_VOICE_H
@@ -43,6 +43,7 @@ struct plab_voice {
     plab_voice_work_fn *job;        /* a new one; NULL: jobs are asked for */
     plab_voice_work_fn *work;       /* answer to a request for a job; NULL: OK, then the job */
     plab_voice_answer_fn *good, *bad;
+    plab_voice_answer_fn *banned; /* says so, and reads no answer (NULL); NULL: says nothing */
 };
 
 extern const struct plab_voice plab_voice_xmrig_proxy, plab_voice_monero_pool, plab_voice_p2pool,

@@ -138,8 +138,10 @@ TEST(dialect, the_pool_reads_every_request) {
             }
             size_t len = build(&list[i], (enum plab_ask)k, out, sizeof out);
             len = strcspn(out, "\r\n") < len ? strcspn(out, "\r\n") : len;
-            CHECK_MSG(plab_stratum_parse_request(out, len, &request, &err) == PLAB_OK, "%s: %s",
-                      list[i].name, err.text);
+            CHECK_MSG((list[i].websocket
+                           ? plab_coinhive_parse_request
+                           : plab_stratum_parse_request)(out, len, &request, &err) == PLAB_OK,
+                      "%s: %s", list[i].name, err.text);
             CHECK_MSG(request.method != PLAB_METHOD_UNKNOWN, "%s", out);
             if (request.method == PLAB_METHOD_SUBMIT) {
                 CHECK(request.submit.nonce[0] == 0x0a && request.submit.nonce[3] == 0);
@@ -153,7 +155,8 @@ TEST(dialect, the_pool_reads_every_request) {
     }
 }
 
-/* A job that a pool says in stratum1 or as a template is the job that the client hears. */
+/* A job that a pool says in stratum1, as a template or to a browser is the job that the client
+ * hears. */
 TEST(dialect, jobs_survive_the_other_tongues) {
     static struct sample sample;
     static struct plab_stratum_reply reply;
@@ -162,7 +165,9 @@ TEST(dialect, jobs_survive_the_other_tongues) {
     static const struct {
         const char *dialect;
         enum plab_tongue tongue;
-    } cases[] = {{"stratum1", PLAB_TONGUE_STRATUM1}, {"getblocktemplate", PLAB_TONGUE_TEMPLATE}};
+    } cases[] = {{"stratum1", PLAB_TONGUE_STRATUM1},
+                 {"getblocktemplate", PLAB_TONGUE_TEMPLATE},
+                 {"ws-coinhive", PLAB_TONGUE_COINHIVE}};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
         uint64_t target = 0;
         bool heard = false;
@@ -246,6 +251,58 @@ TEST(dialect, broken_replies_are_refused) {
                       PLAB_E_INPUT,
                   "%s", template[i]);
         CHECK(!reply.has_job);
+    }
+}
+
+/* What a pool says to a browser. Source: the messages that the original had. */
+TEST(dialect, a_browser_is_told) {
+    const struct plab_voice *voice = plab_voice_of(PLAB_TONGUE_COINHIVE);
+    const struct plab_voice_answer answer = {.hashes = 256, .error = "invalid_site_key"};
+    char out[200];
+    CHECK(voice->good(out, sizeof out, &answer) > 0);
+    CHECK_STR(out, "{\"type\":\"hash_accepted\",\"params\":{\"hashes\":256}}\n");
+    CHECK(voice->bad(out, sizeof out, &answer) > 0);
+    CHECK_STR(out, "{\"type\":\"error\",\"params\":{\"error\":\"invalid_site_key\"}}\n");
+    CHECK(voice->banned(out, sizeof out, NULL) > 0);
+    CHECK_STR(out, "{\"type\":\"banned\",\"params\":{\"banned\":true}}\n");
+}
+
+TEST(dialect, what_a_browser_hears) {
+    static const struct {
+        const char *text;
+        enum plab_status status;
+        enum plab_stratum_event event;
+        bool ok;
+        const char *error;
+    } cases[] = {
+        {"{\"type\":\"authed\",\"params\":{\"token\":\"\",\"hashes\":0}}", PLAB_OK,
+         PLAB_EVENT_RESPONSE, true, ""},
+        {"{\"type\":\"hash_accepted\",\"params\":{\"hashes\":256}}", PLAB_OK, PLAB_EVENT_RESPONSE,
+         true, ""},
+        {"{\"type\":\"error\",\"params\":{\"error\":\"invalid_opt_in\"}}", PLAB_OK,
+         PLAB_EVENT_RESPONSE, false, "invalid_opt_in"},
+        {"{\"type\":\"error\"}", PLAB_OK, PLAB_EVENT_RESPONSE, false, "error without a message"},
+        {"{\"type\":\"banned\",\"params\":{\"banned\":7}}", PLAB_OK, PLAB_EVENT_RESPONSE, false,
+         "your IP is banned"},
+        {"{\"type\":\"verify\",\"params\":{\"verify_id\":\"x\"}}", PLAB_OK, PLAB_EVENT_NOTICE,
+         false, ""},
+        {"{\"type\":\"job\"}", PLAB_E_INPUT, PLAB_EVENT_JOB, false, ""},
+        {"{\"type\":\"job\",\"params\":{\"job_id\":\"1\",\"blob\":\"00\"}}", PLAB_E_INPUT,
+         PLAB_EVENT_JOB, false, ""},
+        {"{\"type\":[]}", PLAB_E_INPUT, PLAB_EVENT_NOTICE, false, ""},
+        {"{}", PLAB_E_INPUT, PLAB_EVENT_NOTICE, false, ""},
+        {"x", PLAB_E_PROTOCOL, PLAB_EVENT_NOTICE, false, ""},
+    };
+    static struct plab_stratum_reply reply;
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(cases); i++) {
+        struct plab_error err;
+        CHECK_MSG(by_name("ws-coinhive")
+                          ->parse_reply(cases[i].text, strlen(cases[i].text), &reply, &err) ==
+                      cases[i].status,
+                  "%s", cases[i].text);
+        CHECK_MSG(reply.event == cases[i].event && reply.ok == cases[i].ok, "%s", cases[i].text);
+        CHECK(reply.in_order == (reply.event == PLAB_EVENT_RESPONSE));
+        CHECK_STR(reply.error, cases[i].error);
     }
 }
 

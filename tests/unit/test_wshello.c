@@ -14,10 +14,10 @@
 #define REST UPGRADE SEC ORIGIN "\r\n"
 
 static unsigned judge(const char *text) {
-    char accept[PLAB_WS_ACCEPT_LEN] = "";
+    struct plab_wshello hello = {.accept = ""};
     CHECK_U64(plab_http_head_length(text, strlen(text)), strlen(text));
-    unsigned status = plab_wshello_judge(text, strlen(text), accept);
-    CHECK_STR(accept, status == 0 ? ACCEPT : "");
+    unsigned status = plab_wshello_judge(text, strlen(text), &hello);
+    CHECK_STR(hello.accept, status == 0 ? ACCEPT : "");
     return status;
 }
 
@@ -113,6 +113,18 @@ TEST(wshello, our_own_request_is_good) {
     CHECK_U64(len, strlen(text));
     CHECK_U64(judge(text), 0);
     CHECK_U64(plab_wshello_ask(text, 100, "127.0.0.1:3333", "http://127.0.0.1", "x", KEY), 0);
+}
+
+TEST(wshello, the_browser_tells_what_it_is) {
+    static char text[1024];
+    struct plab_wshello hello;
+    snprintf(text, sizeof text,
+             "GET / HTTP/1.1\r\n" HOST "User-Agent:  Mozilla/5.0 \xe9\t(x) \r\n" REST);
+    CHECK_U64(plab_wshello_judge(text, strlen(text), &hello), 0);
+    CHECK_STR(hello.agent, "Mozilla/5.0 ?\?(x)");
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" HOST "User-Agent: %0400d\r\n" REST, 7);
+    CHECK_U64(plab_wshello_judge(text, strlen(text), &hello), 0);
+    CHECK_U64(strlen(hello.agent), PLAB_WS_AGENT_LEN - 1);
 }
 
 TEST(wshello, refusals) {
