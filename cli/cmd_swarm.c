@@ -17,7 +17,7 @@
 static const struct plab_verb verb = {
     .name = "swarm",
     .summary = "load for a pool: many light sessions in one process",
-    .usage = "[options] -o HOST:PORT",
+    .usage = "[options] -o [SCHEME://]HOST:PORT",
     .examples = "  powlab swarm -o 127.0.0.1:3333 --sessions 1000 --rate 500 --duration 10s\n"
                 "  powlab swarm -o 127.0.0.1:3333 --sessions 0 --churn 100000 --duration 5m\n",
     .notes =
@@ -27,6 +27,7 @@ static const struct plab_verb verb = {
         "--bad-shares-max 1000000 for the other; and with --max-connections and\n"
         "--max-connections-per-host that have room for --sessions. A session has one share\n"
         "under way at most, and pools allow a session only so many a second.\n"
+        "With tls:// before the pool's address sessions speak TLS and take any certificate.\n"
         "--churn opens that many more connections beside the sessions, and ends each by an RST:\n"
         "every other one after it logged in.\n"
         "Exit code 6 when sessions or connections failed; the result is written all the same.\n",

@@ -25,7 +25,7 @@
 #define PLAB_SWARM_SOURCE_PORTS 25000 /* connections of one of our addresses */
 
 struct plab_swarm_config {
-    struct plab_url pool; /* plain TCP */
+    struct plab_url pool; /* with TLS, any certificate will do */
     struct plab_stratum_login login;
     uint32_t sessions;      /* may be 0 with churn */
     uint64_t connect_per_s; /* begun, sessions and churn each */
@@ -64,7 +64,7 @@ struct plab_swarm_result {
 };
 
 /* Runs to the end of the time (with churn only: of the churn). `out` is filled in whatever the
- * outcome. Errors: PLAB_E_USAGE (TLS), PLAB_E_REFUSED (no lab address), PLAB_E_NETWORK (not a
+ * outcome. Errors: PLAB_E_REFUSED (no lab address), PLAB_E_NETWORK (not a
  * single session logged in, or the name doesn't resolve), PLAB_E_NOMEM, PLAB_E_RESOURCE;
  * PLAB_E_INTERRUPTED and PLAB_E_TERMINATED by a signal. Sessions that failed while others didn't
  * are told in `out` only. */

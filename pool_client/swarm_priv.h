@@ -93,6 +93,7 @@ struct plab_swarm {
     uv_signal_t sigint, sigterm;
     struct plab_resolve *resolve; /* NULL: done */
     struct sockaddr_storage pool;
+    struct plab_tls_context *tls; /* NULL: plain */
     enum plab_swarm_phase phase;
     enum plab_status status; /* outcome */
     struct plab_error error;

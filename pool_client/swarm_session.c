@@ -248,7 +248,9 @@ bool plab_swarm_session_open(struct plab_swarm_session *session) {
                                               .events = &events,
                                               .cookie = session,
                                               .unsent_max = UNSENT_MAX,
-                                              .security = PLAB_STREAM_PLAIN,
+                                              .security = swarm->tls != NULL ? PLAB_STREAM_TLS
+                                                                             : PLAB_STREAM_PLAIN,
+                                              .tls = swarm->tls,
                                               .from = plab_swarm_source(swarm, index, &from)};
     session->state = PLAB_SWARM_CONNECTING;
     swarm->settling += !session->churns;

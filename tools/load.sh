@@ -2,22 +2,22 @@
 # Load on the pool: how many sessions, submits, hashes and connections it stands, with `powlab swarm`
 # as the other side, on loopback. Prints a table; docs/load.md says what its rows mean.
 # Times are told, never judged; what is judged is that nothing got lost.
-usage="usage: tools/load.sh [--short] [--json FILE] [sessions|submits|verify|churn ...]"
+usage="usage: tools/load.sh [--short] [--json FILE] [sessions|tls|submits|verify|churn ...]"
 POWLAB=${POWLAB:-$(dirname "$0")/../build/powlab}
 . "$(dirname "$0")/../tests/lib.sh"
 
-sessions=10000 hold=12s load=10s churn="100000 400000 500000" algos="rx/0 cn/0" percents="50 80 95"
+sessions=10000 hold=12 load=10s churn="100000 400000 500000" algos="rx/0 cn/0" percents="50 80 95"
 json="" parts=""
 while [ $# -gt 0 ]; do
     case $1 in
     --short)
-        sessions=500 hold=1500ms load=500ms churn="500 500 1000" algos=cn/0 percents=80
+        sessions=200 hold=1.5 load=500ms churn="500 500 1000" algos=cn/0 percents=80
         ;;
     --json)
         json=${2:?$usage}
         shift
         ;;
-    sessions | submits | verify | churn) parts="$parts $1" ;;
+    sessions | tls | submits | verify | churn) parts="$parts $1" ;;
     *)
         echo "$usage" >&2
         exit 2
@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$parts" ] || parts="sessions submits verify churn"
+[ -n "$parts" ] || parts="sessions tls submits verify churn"
 
 # ---- the table ----
 
@@ -63,20 +63,22 @@ write_json() {
 
 # ---- both sides ----
 
-# start_pool ALGO [OPTIONS...]: $pool is its process, $port where it listens.
+# start_pool ALGO [OPTIONS...]: $pool is its process, $url where it listens, by $scheme.
+scheme=tcp
 start_pool() {
     algo=$1
     shift
     rm -f "$work/port"
-    "$POWLAB" pool -q -a "$algo" --listen 127.0.0.1:0 --port-file "$work/port" --difficulty 1 \
+    "$POWLAB" pool -q -a "$algo" --listen "$scheme://127.0.0.1:0" --port-file "$work/port" --difficulty 1 \
         --network-difficulty 1000000000000 --max-connections 19000 --max-connections-per-host 19000 \
-        --bad-shares-max 1000000 --json "$work/pool.json" "$@" 2>"$work/pool.log" &
+        --max-handshakes-per-host 19000 --handshake-deadline 2m --tls-dir "$work/tls" \
+        --bad-shares-max 1000000 --duration 1h --json "$work/pool.json" "$@" 2>"$work/pool.log" &
     pool=$!
     wait_for 30 test -s "$work/port" || {
         cat "$work/pool.log"
         exit 1
     }
-    port=$(cat "$work/port")
+    url=$scheme://127.0.0.1:$(cat "$work/port")
 }
 
 stop_pool() {
@@ -85,20 +87,31 @@ stop_pool() {
     check "$1: the pool ends in order" test $? -eq 130
 }
 
-# swarm NAME OPTIONS...: load on the pool, in the foreground; the result in $work/swarm.json.
-swarm() {
+# start_swarm OPTIONS...: load on the pool; the result in $work/swarm.json.
+start_swarm() {
+    "$POWLAB" swarm -o "$url" --patience 10m --json "$work/swarm.json" "$@" >"$work/swarm.txt" 2>&1 &
+    swarm=$!
+}
+
+end_swarm() { # NAME
     who=$1
-    shift
-    "$POWLAB" swarm -q -o "127.0.0.1:$port" --json "$work/swarm.json" "$@" >"$work/swarm.txt" 2>&1
+    wait "$swarm"
     status=$?
     [ "$status" -eq 0 ] || cat "$work/swarm.txt"
     check "$who: all came, nobody was lost" test "$status" -eq 0
 }
 
+swarm() { # NAME OPTIONS...
+    who=$1
+    shift
+    start_swarm "$@"
+    end_swarm "$who"
+}
+
 of_swarm() { json_number "$work/swarm.json" "$1"; }
 of_pool() { json_number "$work/pool.json" "$1"; }
-# Memory of the pool in KiB: rss VmRSS (now) or VmHWM (at most, so far).
-rss() { sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$pool/status"; }
+# Memory of the pool in KiB.
+rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pool/status"; }
 calc() { awk "BEGIN {printf \"%.$1f\", $2}"; }
 ms() { calc 1 "1000 * $(of_swarm "$1")"; }
 
@@ -112,24 +125,37 @@ check_answers() {
 # ---- the parts ----
 
 # Many sessions that get work and keep silent.
-part_sessions() {
+silent() { # NAME WORDS GOAL-OF-MEMORY
     start_pool cn/0 --job-interval 1s
-    before=$(rss VmRSS)
-    swarm sessions --sessions "$sessions" --connect-rate 20000 --duration "$hold"
-    peak=$(rss VmHWM)
-    stop_pool sessions
-    check "sessions: all are logged in" test "$(of_swarm logged_in)" -eq "$sessions"
-    check "sessions: the pool saw as many" test "$(of_pool sessions)" -eq "$sessions"
-    check "sessions: work was pushed" test "$(of_swarm pushes)" -ge 1
+    before=$(rss)
+    start_swarm --sessions "$sessions" --connect-rate 20000 --duration "$(calc 0 "1000 * $hold")ms"
+    wait_for 600 grep -q "sessions logged in" "$work/swarm.txt"
+    sleep "$(calc 1 "$hold * 0.8")"
+    with=$(rss)
+    end_swarm "$1"
+    stop_pool "$1"
+    check "$1: all are logged in" test "$(of_swarm logged_in)" -eq "$sessions"
+    check "$1: the pool saw as many" test "$(of_pool sessions)" -eq "$sessions"
+    check "$1: work was pushed" test "$(of_swarm pushes)" -ge 1
     # The last one may be on its way when the swarm leaves.
-    check "sessions: all work reached all of them" test "$(of_swarm pushes_part)" -le 1
+    check "$1: all work reached all of them" test "$(of_swarm pushes_part)" -le 1
     [ "$(of_swarm pushes_part)" -ne 0 ] ||
-        check "sessions: the pool sent as many jobs as arrived" test "$(of_pool jobs)" -eq \
+        check "$1: the pool sent as many jobs as arrived" test "$(of_pool jobs)" -eq \
             $((sessions + $(of_swarm jobs)))
-    row logins_s "$(calc 2 "$(of_swarm logins_s)")" s "" "$sessions sessions connect and log in"
-    row push_typical_s "$(calc 3 "$(of_swarm push_typical_s)")" s "< 2" "a job to all of them, mean of $(of_swarm pushes) pushes"
-    row push_worst_s "$(calc 3 "$(of_swarm push_spread_s)")" s "< 2" "a job to all of them, slowest"
-    row session_kib "$(calc 2 "($peak - $before) / $sessions")" KiB "< 16" "memory of the pool per idle session, TCP"
+    row "$1_logins_s" "$(calc 2 "$(of_swarm logins_s)")" s "" "$sessions sessions connect and log in$2"
+    row "$1_push_typical_s" "$(calc 3 "$(of_swarm push_typical_s)")" s "< 2" "a job to all of them$2, mean of $(of_swarm pushes) pushes"
+    row "$1_push_worst_s" "$(calc 3 "$(of_swarm push_spread_s)")" s "< 2" "a job to all of them$2, slowest"
+    row "$1_session_kib" "$(calc 2 "($with - $before) / $sessions")" KiB "$3" "memory of the pool per idle session$2"
+}
+
+part_sessions() {
+    silent sessions "" "< 16"
+}
+
+part_tls() {
+    scheme=tls
+    silent tls ", TLS" ""
+    scheme=tcp
 }
 
 # Shares that nobody hashes.
@@ -153,7 +179,7 @@ part_submits() {
 verified() { # ALGO
     kind=$(echo "$1" | tr -d /)
     start_pool "$1" --verify-threads 2
-    swarm "$kind" --sessions 1 --rate 1 --duration 3s # the RandomX cache is made
+    case $1 in rx/*) swarm "$kind" --sessions 1 --rate 1 --duration 3s ;; esac # makes the cache
     swarm "$kind" --sessions 16 --rate 100000 --duration "$load"
     most=$(calc 0 "$(of_swarm submits_per_s)")
     row "${kind}_per_s" "$most" /s "" "$1, every share hashed, 16 at a time"
@@ -182,7 +208,7 @@ part_churn() {
     for count in $churn; do
         swarm churn --sessions 0 --churn "$count" --connect-rate 1000000 --duration 30m
         total=$((total + count))
-        now=$(rss VmRSS)
+        now=$(rss)
         [ "$first" -gt 0 ] || first=$now
         check "churn: $count more came and went" test "$(of_swarm churned)" -eq "$count"
         row "churn_${total}_kib" "$now" KiB "" "memory of the pool after $total connections"
