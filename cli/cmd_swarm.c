@@ -111,7 +111,7 @@ static json_t *result_json(const struct plab_swarm_config *config,
     char name[PLAB_URL_NAME_LEN];
     return json_pack(
         "{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,"
-        "s:I,s:I,s:I,s:f,s:s}",
+        "s:I,s:I,s:I,s:f,s:s,s:I,s:I}",
         "schema", SCHEMA, "pool", plab_url_name(&config->pool, name), "sessions",
         (json_int_t)config->sessions, "logged_in", (json_int_t)result->logged_in, "not_in",
         (json_int_t)result->not_in, "lost", (json_int_t)result->lost, "logins_s", result->logins_s,
@@ -124,7 +124,8 @@ static json_t *result_json(const struct plab_swarm_config *config,
         result->answer_p50_s, "answer_p99_s", result->answer_p99_s, "answer_max_s",
         result->answer_max_s, "churned", (json_int_t)result->churned, "churn_logins",
         (json_int_t)result->churn_logins, "churn_failed", (json_int_t)result->churn_failed,
-        "churn_s", result->churn_s, "trouble", result->trouble);
+        "churn_s", result->churn_s, "trouble", result->trouble, "push_first_ns",
+        (json_int_t)result->push_first_ns, "push_last_ns", (json_int_t)result->push_last_ns);
 }
 
 static void print_sessions(FILE *out, const struct plab_swarm_config *config,

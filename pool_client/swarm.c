@@ -286,6 +286,8 @@ static void sum_up(const struct plab_swarm *swarm) {
     result->pushes = waves->whole;
     result->pushes_part = waves->begun - waves->whole;
     result->push_spread_s = (double)waves->longest_ns / (double)NS_PER_S;
+    result->push_last_ns = waves->longest_end_ns;
+    result->push_first_ns = waves->longest_end_ns - waves->longest_ns;
     result->push_typical_s =
         waves->whole > 0 ? (double)waves->sum_ns / waves->whole / (double)NS_PER_S : 0;
     result->submits_per_s =

@@ -53,6 +53,7 @@ struct plab_swarm_result {
     uint32_t pushes_part;  /* that didn't, the last one before the end perhaps */
     double push_spread_s;  /* from the first session that got it to the last: longest */
     double push_typical_s; /* the same: mean */
+    uint64_t push_first_ns, push_last_ns; /* plab_clock_ns() of both, of the longest */
     uint64_t submits, accepted, rejected;
     uint64_t unanswered; /* submits, when their session or the run ended */
     uint64_t errors;     /* lines that are no answer to anything */

@@ -73,7 +73,10 @@ void plab_swarm_waves_note(struct plab_swarm_waves *waves, uint64_t key, uint32_
         uint64_t spread_ns = wave->last_ns - wave->first_ns;
         waves->whole++;
         waves->sum_ns += spread_ns;
-        waves->longest_ns = spread_ns > waves->longest_ns ? spread_ns : waves->longest_ns;
+        if (spread_ns >= waves->longest_ns) {
+            waves->longest_ns = spread_ns;
+            waves->longest_end_ns = now_ns;
+        }
     }
 }
 
@@ -82,5 +85,5 @@ void plab_swarm_waves_reset(struct plab_swarm_waves *waves) {
         waves->ring[i].expected = 0; /* is never reached, but the key is known */
     }
     waves->begun = waves->whole = 0;
-    waves->sum_ns = waves->longest_ns = 0;
+    waves->sum_ns = waves->longest_ns = waves->longest_end_ns = 0;
 }

@@ -35,6 +35,7 @@ struct plab_swarm_waves {
     struct plab_swarm_wave ring[PLAB_SWARM_WAVES];
     uint32_t begun, whole;
     uint64_t longest_ns, sum_ns;
+    uint64_t longest_end_ns; /* when it was */
 };
 /* A session got work `key` for the first time, one of `online`. */
 void plab_swarm_waves_note(struct plab_swarm_waves *waves, uint64_t key, uint32_t online,

@@ -57,6 +57,7 @@ TEST(swarm, sees_pushes_reach_everybody) {
     CHECK(result.pushes >= 1);
     CHECK(result.jobs >= (uint64_t)40 * result.pushes);
     CHECK(result.push_typical_s <= result.push_spread_s && result.push_spread_s < 1.5);
+    CHECK(result.push_first_ns > 0 && result.push_first_ns <= result.push_last_ns);
 }
 
 TEST(swarm, a_pool_that_hashes_rejects_everything) {
@@ -186,4 +187,6 @@ TEST(swarm, a_push_counts_when_all_have_it) {
     plab_swarm_waves_note(&waves, 8, 2, 350);
     CHECK(waves.begun == 2 && waves.whole == 1);
     CHECK_U64(waves.longest_ns, 250);
+    plab_swarm_waves_note(&waves, 9, 2, 260);
+    CHECK_U64(waves.longest_end_ns, 350); /* of the longest, not of the newest */
 }
