@@ -64,4 +64,32 @@ struct bad_reply {
 /* Plays all rows; a test fails at the first that doesn't do as it should. */
 void bad_client_play(const struct bad_reply *rows, size_t count);
 
+/* ---- what a client says ---- */
+
+/* In its text these stand for: */
+#define SESSION "\x01"       /* its session's id */
+#define JOB_ID "\x02"        /* its job */
+#define NONCE "\x03"         /* of a good share, in hex */
+#define RESULT "\x04"        /* of that share */
+#define LOW_NONCE "\x05"     /* of a share that misses the target */
+#define LOW_RESULT "\x06"    /* of that one */
+#define OTHER_SESSION "\x0e" /* a neighbour's id */
+#define OTHER_JOB "\x0f"     /* his job */
+#define OTHER_NONCE "\x10"   /* of a good share of his, which was accepted */
+#define OTHER_RESULT "\x11"
+
+struct bad_request {
+    const char *id, *what;
+    struct bad_bytes bytes;
+    bool fresh;      /* before its login, not after it */
+    bool half_close; /* says nothing more, but listens */
+    /* To requests 1, 2, ... in their order: "OK" or the error's text, with '|' between; "": none.
+     * In front of a text, '~' means that it is a part only. */
+    const char *answers;
+    bool closes; /* the pool hangs up; else it answers a keepalived next */
+};
+
+/* Plays all rows against one pool, which must serve others all the while and afterwards. */
+void bad_pool_play(const struct bad_request *rows, size_t count);
+
 #endif

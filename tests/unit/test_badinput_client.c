@@ -135,7 +135,7 @@ TEST(badinput_client, json) {
 #define LOGIN_AS(session, job, more) \
     "{\"id\":1,\"error\":null,\"result\":{\"id\":" session ",\"job\":" job more "}}\n"
 #define ERROR(error) "{\"id\":2,\"error\":" error "}\n"
-#define RESULT(result) "{\"id\":2,\"error\":null,\"result\":" result "}\n"
+#define ANSWER(result) "{\"id\":2,\"error\":null,\"result\":" result "}\n"
 #define REJECTED BAD_SUBMIT, .verdict = PLAB_SHARE_REJECTED
 
 static const struct bad_reply answers[] = {
@@ -168,13 +168,13 @@ static const struct bad_reply answers[] = {
     {"R8", "error and result",
      TEXT("{\"id\":2,\"error\":{\"message\":\"x\"},\"result\":{\"status\":\"OK\"}}\n"), REJECTED,
      .reason = "x"},
-    {"R9", "result null", TEXT(RESULT("null")), REJECTED,
+    {"R9", "result null", TEXT(ANSWER("null")), REJECTED,
      .reason = "result is null, not an object"},
-    {"R9", "result true", TEXT(RESULT("true")), REJECTED,
+    {"R9", "result true", TEXT(ANSWER("true")), REJECTED,
      .reason = "result is true, not an object"},
-    {"R9", "result OK", TEXT(RESULT("\"OK\"")), REJECTED,
+    {"R9", "result OK", TEXT(ANSWER("\"OK\"")), REJECTED,
      .reason = "result is \"OK\", not an object"},
-    {"R9", "result 1", TEXT(RESULT("1")), REJECTED, .reason = "result is a number, not an object"},
+    {"R9", "result 1", TEXT(ANSWER("1")), REJECTED, .reason = "result is a number, not an object"},
     {"R9", "no result", TEXT("{\"id\":2}\n"), REJECTED,
      .reason = "result is missing, not an object"},
     {"R10", "a refusal in words of the pool's own",
