@@ -186,6 +186,23 @@ TEST(pool_tls, P1_a_handshake_is_no_login) {
     CHECK_U64(lab.stats.tls_failures, 0);
 }
 
+/* A record a byte: the deadline is for the whole login. */
+TEST(pool_tls, P2_slow_records_do_not_extend_the_deadline) {
+    set_up();
+    lab.config.login_deadline_ms = 400;
+    lab_start(&lab);
+    client_open_at(&a, &lab, TLS, context);
+    uint64_t began_ns = plab_clock_ns();
+    while (SSL_write(a.ssl, "{", 1) == 1 && plab_clock_ns() - began_ns < UINT64_C(4000000000)) {
+        plab_clock_sleep_ns(20000000);
+    }
+    CHECK(plab_clock_ns() - began_ns < UINT64_C(4000000000));
+    client_close(&a);
+    check_service(TLS, context);
+    tear_down();
+    CHECK_U64(lab.stats.logins, 1);
+}
+
 TEST(pool_tls, P4_long_line_within_tls) {
     static char line[100000];
     set_up();
@@ -239,6 +256,54 @@ TEST(pool_tls, T4_close_notify_after_a_submit_gets_its_answer) {
     CHECK(SSL_get_shutdown(a.ssl) & SSL_RECEIVED_SHUTDOWN); /* a proper end, not a cut */
     client_close(&a);
     tear_down();
+}
+
+/* The verdict of a share comes after the RST that took its TLS session away. */
+TEST(pool_tls, P8_reset_while_shares_are_checked) {
+    static char line[4096];
+    struct linger reset = {.l_onoff = 1};
+    struct plab_stratum_submit submit;
+    struct plab_algo slow = mini_cn;
+    struct plab_cn_params params = mini_cn_params;
+    params.iterations = 200000;
+    slow.cn = &params;
+    set_up();
+    lab.config.algo = &slow;
+    lab.config.difficulty = 1;
+    lab_start(&lab);
+    for (unsigned round = 0; round < 6; round++) {
+        client_open_at(&a, &lab, TLS, context);
+        client_log_in(&a, "brief");
+        client_mine(&a, &lab, 0, true, &submit);
+        CHECK(plab_stratum_build_submit(line, sizeof line, 9, &submit) > 0);
+        client_send(&a, line);
+        setsockopt(a.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        plab_clock_sleep_ns(round * UINT64_C(1000000));
+        client_close(&a);
+    }
+    check_service(TLS, context);
+    tear_down();
+}
+
+TEST(pool_tls, S14_flood_of_claims_within_tls) {
+    static char line[4096];
+    struct plab_stratum_submit submit;
+    set_up();
+    lab_start(&lab);
+    client_open_at(&a, &lab, TLS, context);
+    client_log_in(&a, "flood");
+    client_mine(&a, &lab, 0, true, &submit);
+    memset(submit.result, 0, sizeof submit.result);
+    for (uint32_t i = 0; i < 1000; i++) {
+        memcpy(submit.nonce, &i, sizeof i);
+        CHECK(plab_stratum_build_submit(line, sizeof line, 50, &submit) > 0);
+        client_send(&a, line);
+    }
+    CHECK(client_is_hung_up(&a));
+    client_close(&a);
+    check_service(TLS, context);
+    tear_down();
+    CHECK(lab.stats.verified_hashes < 400);
 }
 
 /* ---- another certificate while the pool runs ---- */
