@@ -5,6 +5,7 @@
 #include "daemon/http.h"
 #include "tests/harness.h"
 
+/* D5: whatever else a daemon speaks, ZMQ for one, isn't asked for. */
 TEST(daemon_http, urls) {
     static const struct {
         const char *text, *host;
@@ -20,6 +21,8 @@ TEST(daemon_http, urls) {
     static const char *const bad[] = {"",
                                       "127.0.0.1:18081",
                                       "https://127.0.0.1",
+                                      "zmq://127.0.0.1:18083",
+                                      "tcp://127.0.0.1:18083",
                                       "http://",
                                       "http://:18081",
                                       "http://a:0",
@@ -108,6 +111,7 @@ TEST(daemon_http, responses_in_any_pieces) {
     plab_http_response_free(&response);
 }
 
+/* D2, whole and in any pieces */
 TEST(daemon_http, hostile_responses) {
     static const char *const bad[] = {
         "",
@@ -128,12 +132,15 @@ TEST(daemon_http, hostile_responses) {
     };
     struct plab_http_response response;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        CHECK_MSG(feed(&response, bad[i], strlen(bad[i]), 7) == PLAB_E_PROTOCOL, "%s", bad[i]);
-        plab_http_response_free(&response);
+        for (size_t step = 1; step < 90; step++) {
+            CHECK_MSG(feed(&response, bad[i], strlen(bad[i]), step) == PLAB_E_PROTOCOL, "%s by %zu",
+                      bad[i], step);
+            plab_http_response_free(&response);
+        }
     }
 }
 
-/* An endless body and endless headers must stop at their limits. */
+/* D1: an endless body and endless headers must stop at their limits. */
 TEST(daemon_http, limits) {
     static char block[65536];
     struct plab_http_response response = {0};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/attr.h"
 #include "net/httpd.h"
 #include "tests/harness.h"
 
@@ -38,7 +39,11 @@ static void handle(void *cookie, const struct plab_http_head *request,
         reply->events = true;
         reply->body = "data: first\n\n";
         reply->body_len = strlen(reply->body);
-    } else if (plab_http_text_is(request->path, "/")) {
+    } else if (plab_http_text_is(request->path, "/secret") &&
+               !plab_http_bearer_is(request->authorization, "s3cret")) {
+        *reply = (struct plab_httpd_reply){.status = request->authorization.at != NULL ? 403 : 401};
+    } else if (plab_http_text_is(request->path, "/") ||
+               plab_http_text_is(request->path, "/secret")) {
         reply->body = "hello";
         reply->body_len = 5;
     } else {
@@ -190,7 +195,76 @@ TEST(httpd, a_head_byte_by_byte) {
     stop();
 }
 
-/* The refusal arrives although the peer is still sending. */
+/* ---- hostile requests: H and a number, the case in tests/badinput.md ---- */
+
+#define LONG16 "aaaaaaaaaaaaaaaa"
+#define LONG256                                                                                \
+    LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 LONG16 \
+        LONG16 LONG16 LONG16
+#define GET(path, fields) "GET " path " HTTP/1.1\r\n" HOST fields "\r\n"
+#define POST(fields, body) "POST / HTTP/1.1\r\n" HOST fields "\r\n" body
+#define DO(method) method " / HTTP/1.1\r\n" HOST "\r\n"
+
+static const struct {
+    const char *what;
+    unsigned status;
+    const char *text;
+} hostile[] = {
+    {"H1 the token", 200, GET("/secret", "Authorization: Bearer s3cret\r\n")},
+    {"H1 no token", 401, GET("/secret", "")},
+    {"H1 an empty one", 403, GET("/secret", "Authorization: Bearer \r\n")},
+    {"H1 a shorter one", 403, GET("/secret", "Authorization: Bearer s3cre\r\n")},
+    {"H1 a long one", 403, GET("/secret", "Authorization: Bearer " LONG256 LONG256 "\r\n")},
+    {"H1 another scheme", 403, GET("/secret", "Authorization: Basic s3cret\r\n")},
+    {"H1 two", 400, GET("/secret", "Authorization: Bearer s3cret\r\nAuthorization: x\r\n")},
+    {"H2 another host", 421, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"},
+    {"H2 a host that begins well", 421, "GET / HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n"},
+    {"H2 no host", 400, "GET / HTTP/1.1\r\n\r\n"},
+    {"H2 a page's question", 200, GET("/", "Origin: https://evil.example\r\n")},
+    {"H2 a page's question before", 200,
+     "OPTIONS / HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
+     "Access-Control-Request-Method: PUT\r\n\r\n"},
+    {"H2 a page's order", 405,
+     "PUT / HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\nContent-Length: 2\r\n\r\n{}"},
+    {"H4 length -1", 400, POST("Content-Length: -1\r\n", "")},
+    {"H4 a huge length", 413, POST("Content-Length: 99999999999\r\n", "x")},
+    {"H4 a length beyond numbers", 400, POST("Content-Length: 99999999999999999999999\r\n", "x")},
+    {"H4 two lengths", 400, POST("Content-Length: 1\r\nContent-Length: 2\r\n", "xx")},
+    {"H4 length and chunks", 400,
+     POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
+    {"H4 chunks", 411, POST("Transfer-Encoding: chunked\r\n", "0\r\n\r\n")},
+    {"H5 a body that isn't JSON", 405, POST("Content-Length: 5\r\n", "hello")},
+    {"H5 a body of brackets", 405, POST("Content-Length: 16\r\n", "[[[[[[[[[[[[[[[[")},
+    {"H5 a body where none belongs", 400, GET("/", "Content-Length: 2\r\n") "[]"},
+    {"H6 up", 404, GET("/../etc/passwd", "")},
+    {"H6 up in other words", 404, GET("/..%2f..%2fetc/passwd", "")},
+    {"H6 NUL", 404, GET("/%00", "")},
+    {"H6 two slashes", 404, GET("//", "")},
+    {"H6 another server's address", 400, GET("http://127.0.0.1/", "")},
+    {"H6 TRACE", 405, DO("TRACE")},
+    {"H6 DELETE", 405, DO("DELETE")},
+    {"H6 CONNECT", 400, "CONNECT 127.0.0.1:22 HTTP/1.1\r\n" HOST "\r\n"},
+};
+
+TEST(httpd, hostile_requests) {
+    static char out[4096];
+    struct plab_httpd_config config;
+    set_up(&config);
+    start(&config);
+    for (size_t i = 0; i < 2 * PLAB_ARRAY_LEN(hostile); i++) {
+        size_t row = i / 2, len = strlen(hostile[row].text), step = i % 2 == 0 ? len : 1;
+        int fd = dial();
+        for (size_t at = 0; at < len; at += step) {
+            say(fd, hostile[row].text + at, step);
+        }
+        hear(fd, out, sizeof out);
+        CHECK_MSG(status_of(out) == hostile[row].status, "%s: %.40s", hostile[row].what, out);
+        CHECK_MSG(strstr(out, "Access-Control") == NULL, "%s: %s", hostile[row].what, out);
+    }
+    stop();
+}
+
+/* H3, H5. The refusal arrives although the peer is still sending. */
 TEST(httpd, oversized_requests) {
     struct plab_httpd_config config;
     static char big[1200000];
@@ -232,6 +306,7 @@ static bool room_again(int tries) {
     return false;
 }
 
+/* H3, H7 */
 TEST(httpd, slow_heads_and_too_many_connections) {
     struct plab_httpd_config config;
     static char out[4096];
