@@ -91,6 +91,7 @@ tidy() {
 step "clang-format" formatted
 step "layers and third-party headers" tools/check_layers.sh
 step "blanks, tabs, SPDX lines, file length" texts
+step "a test for each case of hostile input" tools/check_badinput.sh
 step "lab-only rule on every connection" guarded
 step "shellcheck" scripts
 step "no warnings" make -s "-j$(nproc)" WERROR=1 program

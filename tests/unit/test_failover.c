@@ -120,7 +120,7 @@ TEST(failover, from_handshakes_that_fail) {
 
 /* ---- errors ---- */
 
-/* XMRig leaves the second pool of its list at any error; here it is only a rejected share. */
+/* R11: XMRig leaves the second pool of its list at any error; here it is only a rejected share. */
 static void login_then_errors(struct fake_conn *conn, const char *line) {
     int id = 0;
     if (conn->lines == 1) {
@@ -325,7 +325,7 @@ TEST(failover, a_place_where_nobody_is_leads_back_to_the_list) {
     close_bench(&bench);
 }
 
-/* ---- names that lie ---- */
+/* ---- K5: names that lie ---- */
 
 /* Resolves "mixed.lab" to a lab address and a public one, "turns.lab" to a lab address the first
  * time and a public one from then on. */

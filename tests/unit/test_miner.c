@@ -113,6 +113,7 @@ TEST(miner, too_few_shares_in_time_is_a_failure) {
     free(stage);
 }
 
+/* B18, B25 */
 TEST(miner, jobs_that_cannot_be_done_are_refused_calmly) {
     static const struct {
         const char *algo;
@@ -140,6 +141,7 @@ TEST(miner, jobs_that_cannot_be_done_are_refused_calmly) {
     }
 }
 
+/* B16 */
 TEST(miner, fast_changing_seeds_are_taken_up_slowly) {
     struct stage *stage = new_stage();
     struct rig rig;
@@ -155,6 +157,7 @@ TEST(miner, fast_changing_seeds_are_taken_up_slowly) {
 }
 
 /* CryptoNight and RandomX in turns: one scratchpad a thread and one cache, whatever was before. */
+/* B19 */
 TEST(miner, algorithms_in_turns_need_bounded_memory) {
     struct stage *stage = new_stage();
     struct rig rig;

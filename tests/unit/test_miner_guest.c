@@ -115,6 +115,7 @@ TEST(miner_guest, one_that_cannot_begin_ends_the_run) {
 }
 
 /* Fifty nonces are hashed at once; the pool has nothing else to give. */
+/* B23 */
 TEST(miner_guest, nonces_that_end_renew_the_session) {
     struct stage *stage = new_stage();
     struct rig rig;

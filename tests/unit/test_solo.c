@@ -359,7 +359,7 @@ TEST(solo, only_lab_networks_at_any_time) {
     close_play(play);
 }
 
-/* Each of them ends the session with its reason, and the next begins after a pause. */
+/* D1, D2, D3: each of them ends the session with its reason, and the next begins after a pause. */
 TEST(solo, hostile_answers_are_survived) {
     static const struct {
         const char *raw, *result, *reason;
@@ -397,6 +397,7 @@ TEST(solo, hostile_answers_are_survived) {
     }
 }
 
+/* D3, D4 */
 TEST(solo, templates_that_contradict_themselves_are_refused) {
     for (int i = 0; i < 7; i++) {
         struct play *play = open_play();
