@@ -30,6 +30,17 @@ static inline void plab_store64_le(void *p, uint64_t v) {
     memcpy(p, &v, sizeof v);
 }
 
+static inline uint16_t plab_load16_be(const void *p) {
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap16(v);
+}
+
+static inline void plab_store16_be(void *p, uint16_t v) {
+    v = __builtin_bswap16(v);
+    memcpy(p, &v, sizeof v);
+}
+
 static inline uint32_t plab_load32_be(const void *p) {
     return __builtin_bswap32(plab_load32_le(p));
 }

@@ -80,14 +80,21 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
     static const struct plab_verb exec_verb = {
         .name = "lab exec",
         .summary = "run a program that is killed when its parent ends; used by lab run",
-        .usage = "--parent PID -- PROGRAM [ARGUMENT...]",
+        .usage = "--parent PID [options] -- PROGRAM [ARGUMENT...]",
         .examples = "  powlab lab exec --parent $$ -- /bin/sleep 1000\n",
     };
     uint64_t parent = 0, nice = 0;
+    struct plab_child_exec how = {.parent = 0};
     const struct plab_opt opts[] = {
         {0, "parent", PLAB_OPT_U64, &parent, "PID", "process that this one must be a child of", 1,
          INT_MAX, NULL},
         {0, "nice", PLAB_OPT_U64, &nice, "N", "nice value (default: 0)", 0, 19, NULL},
+        {0, "netns", PLAB_OPT_TEXT, &how.enclosure.netns, "PATH", "network namespace to enter", 0,
+         0, NULL},
+        {0, "etc", PLAB_OPT_TEXT, &how.enclosure.etc, "DIR",
+         "its resolv.conf, nsswitch.conf, hosts over those in /etc; hides /run", 0, 0, NULL},
+        {0, "writable", PLAB_OPT_TEXT, &how.enclosure.writable, "DIR",
+         "with --etc: no privileges, nothing else can be written", 0, 0, NULL},
     };
     struct plab_cli cli;
     const char *none[1];
@@ -105,7 +112,12 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
     if (parent == 0 || own + 1 >= argc) {
         return plab_fail(err, PLAB_E_USAGE, "lab exec needs --parent PID -- PROGRAM");
     }
-    return plab_child_exec((int)parent, (int)nice, argv + own + 1, err);
+    if (how.enclosure.writable != NULL && how.enclosure.etc == NULL) {
+        return plab_fail(err, PLAB_E_USAGE, "--writable goes with --etc");
+    }
+    how.parent = (int)parent;
+    how.nice = (int)nice;
+    return plab_child_exec(&how, argv + own + 1, err);
 }
 
 /* ---- lab ---- */

@@ -67,6 +67,18 @@ static void on_grace_over(uv_timer_t *timer) {
     uv_process_kill(&child->process, SIGKILL);
 }
 
+static void add_enclosure(struct plab_argv *out, const struct plab_enclosure *enclosure) {
+    if (enclosure->netns != NULL) {
+        plab_argv_add(out, "--netns=%s", enclosure->netns);
+    }
+    if (enclosure->etc != NULL) {
+        plab_argv_add(out, "--etc=%s", enclosure->etc);
+    }
+    if (enclosure->writable != NULL) {
+        plab_argv_add(out, "--writable=%s", enclosure->writable);
+    }
+}
+
 static void guarded(struct plab_argv *out, const struct plab_child_plan *plan) {
     if (plan->guard != NULL) {
         plab_argv_add(out, "%s", plan->guard);
@@ -76,6 +88,7 @@ static void guarded(struct plab_argv *out, const struct plab_child_plan *plan) {
         if (plan->nice != 0) {
             plab_argv_add(out, "--nice=%d", plan->nice);
         }
+        add_enclosure(out, &plan->enclosure);
         plab_argv_add(out, "--");
     }
     for (size_t i = 0; i < plan->argv->count; i++) {
@@ -84,7 +97,17 @@ static void guarded(struct plab_argv *out, const struct plab_child_plan *plan) {
     out->failed |= plan->argv->failed;
 }
 
-/* The laboratory's environment with more behind it; items are borrowed. NULL without memory. */
+static bool is_named_in(const char *item, const struct plab_argv *more) {
+    size_t len = strcspn(item, "=") + 1;
+    for (size_t i = 0; more != NULL && i < more->count; i++) {
+        if (strncmp(item, more->items[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The laboratory's environment with more in it; items are borrowed. NULL without memory. */
 static char **environment(const struct plab_argv *more) {
     size_t own = 0, count = 0;
     while (environ[own] != NULL) {
@@ -92,7 +115,9 @@ static char **environment(const struct plab_argv *more) {
     }
     char **list = calloc(own + (more != NULL ? more->count : 0) + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < own; i++) {
-        list[count++] = environ[i];
+        if (!is_named_in(environ[i], more)) {
+            list[count++] = environ[i];
+        }
     }
     for (size_t i = 0; list != NULL && more != NULL && i < more->count; i++) {
         list[count++] = more->items[i];
@@ -191,24 +216,31 @@ void plab_child_stop(struct plab_child *child, uint64_t grace_ms) {
     uv_timer_start(&child->killer, on_grace_over, grace_ms, 0);
 }
 
-enum plab_status plab_child_exec(int parent, int nice, char *const *argv, struct plab_error *err) {
+enum plab_status plab_child_exec(const struct plab_child_exec *how, char *const *argv,
+                                 struct plab_error *err) {
     /* A group of its own: a Ctrl-C at the terminal reaches the laboratory, which decides who ends
      * when; otherwise the pool would be gone before the last shares were answered. */
     setpgid(0, 0);
-    if (nice > 0 && setpriority(PRIO_PROCESS, 0, nice) != 0) {
+    if (how->nice > 0 && setpriority(PRIO_PROCESS, 0, how->nice) != 0) {
         return plab_fail(err, PLAB_E_RESOURCE, "cannot set the priority: %s", strerror(errno));
+    }
+    /* Before the tie to the parent, which a change of privileges may cut. */
+    enum plab_status status = plab_enclose(&how->enclosure, err);
+    if (status != PLAB_OK) {
+        return status;
     }
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to report, not a death */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
         return plab_fail(err, PLAB_E_RESOURCE, "cannot tie a process to its parent: %s",
                          strerror(errno));
     }
-    if (getppid() != parent) {
-        return plab_fail(err, PLAB_E_FAILED, "process %d, which started this one, is gone", parent);
+    if (getppid() != how->parent) {
+        return plab_fail(err, PLAB_E_FAILED, "process %d, which started this one, is gone",
+                         how->parent);
     }
     /* The laboratory's samplers, its children, may look at this one where only descendants may be
      * traced (Yama); without Yama this fails, and isn't needed. */
-    prctl(PR_SET_PTRACER, (unsigned long)parent, 0, 0, 0);
+    prctl(PR_SET_PTRACER, (unsigned long)how->parent, 0, 0, 0);
     execvp(argv[0], argv);
     return plab_fail(err, PLAB_E_RESOURCE, "cannot start %s: %s", argv[0], strerror(errno));
 }

@@ -4,11 +4,18 @@
 #define PLAB_LAB_CHILD_H
 
 #include "base/status.h"
+#include "lab/enclose.h"
+
+struct plab_child_exec {
+    int parent; /* process that this one must be a child of */
+    int nice;
+    struct plab_enclosure enclosure;
+};
 
 /* Becomes the program argv[0] (looked up in PATH) with the words of `argv`, ended by NULL, at that
- * nice value, after arranging that it is killed when the process `parent`, which must be this one's
- * parent, ends in whatever way. Only returns on failure. */
-PLAB_NODISCARD enum plab_status plab_child_exec(int parent, int nice, char *const *argv,
-                                                struct plab_error *err);
+ * nice value and place, after arranging that it is killed when the parent ends in whatever way.
+ * Only returns on failure. */
+PLAB_NODISCARD enum plab_status plab_child_exec(const struct plab_child_exec *how,
+                                                char *const *argv, struct plab_error *err);
 
 #endif

@@ -9,8 +9,9 @@
 #include <uv.h>
 
 #include "base/status.h"
+#include "lab/enclose.h"
 
-#define PLAB_ARGV_MAX 48
+#define PLAB_ARGV_MAX 64
 
 /* An argument vector that grows by formatted words; owns them. */
 struct plab_argv {
@@ -44,12 +45,13 @@ struct plab_child {
 /* How a program is to be started; all borrowed. */
 struct plab_child_plan {
     const struct plab_argv *argv;
-    const struct plab_argv *env; /* "NAME=value" beside the laboratory's own; NULL: none */
-    const char *guard;           /* path of powlab; NULL: started without `powlab lab exec` */
-    const char *log_path;        /* standard output and error are appended to it */
-    int nice;                    /* 0 to 19, with a guard */
-    bool commanded;              /* has a standard input, for plab_child_tell(); else nothing to
-                                    read */
+    const struct plab_argv *env;     /* "NAME=value" beside the laboratory's own; NULL: none */
+    const char *guard;               /* path of powlab; NULL: started without `powlab lab exec` */
+    const char *log_path;            /* standard output and error are appended to it */
+    int nice;                        /* 0 to 19, with a guard */
+    struct plab_enclosure enclosure; /* with a guard */
+    bool commanded;                  /* has a standard input, for plab_child_tell(); else nothing to
+                                        read */
 };
 
 /* Starts it. With a guard it dies with this process whatever happens. PLAB_E_IO or PLAB_E_RESOURCE

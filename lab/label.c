@@ -118,6 +118,9 @@ static bool take_process_start(struct plab_labels *labels, const json_t *event, 
     process->start_s = t_s;
     process->end_s = INFINITY;
     read_argv(process, json_object_get(event, "argv"));
+    if (text_of(event, "login")[0] != '\0') { /* of a program whose words aren't ours */
+        COPY(process->user, event, "login");
+    }
     process->benign = json_is_false(json_object_get(event, "mining")) || is_benign(process->label);
     labels->has_benign |= process->benign;
     return true;

@@ -103,6 +103,7 @@ static void close_timers(struct plab_run *run) {
     uv_close((uv_handle_t *)&run->tick_timer, NULL);
     uv_close((uv_handle_t *)&run->limit_timer, NULL);
     uv_close((uv_handle_t *)&run->port_timer, NULL);
+    plab_run_network_stop(run);
     for (size_t i = 0; i < PLAB_ARRAY_LEN(run->signals); i++) {
         uv_close((uv_handle_t *)&run->signals[i], NULL);
     }
@@ -210,7 +211,7 @@ static void on_port_poll(uv_timer_t *timer) {
     plab_log_info(run->config->log, "the pool listens on %s", run->record->pool_address);
     plab_run_add_event(run, plab_clock_ns(), "pool_ready",
                        json_pack("{s:s}", "address", run->record->pool_address));
-    plab_run_capture_start(run, NULL, 0, -1);
+    plab_run_network_capture(run);
     if (!run->stopping) {
         plab_run_tick(run); /* what came before the phases has rows of its own */
     }
@@ -261,10 +262,19 @@ static enum plab_status open_files(struct plab_run *run, struct plab_error *err)
     return status;
 }
 
+static void make_network(struct plab_run *run) {
+    struct plab_error why = {.text = ""};
+    enum plab_status status = run->stopping ? PLAB_OK : plab_run_network_open(run, &why);
+    if (status != PLAB_OK) {
+        plab_run_give_up(run, status, &why);
+    }
+}
+
 static void loop_until_over(struct plab_run *run) {
     init_handles(run);
     tell_run_start(run);
     plab_run_recorder_tell_absent(run);
+    make_network(run);
     if (!run->stopping) {
         plab_log_info(run->config->log, "run %s, ends in about %.0f s, in %.0f s at the latest",
                       run->record->id, (double)plab_scenario_duration_ms(run->scenario) / 1000,
@@ -291,7 +301,9 @@ static enum plab_status check_workers(const struct plab_run_record *record,
         if (process->role != PLAB_RUN_WORKER || process->asked) {
             continue;
         }
-        enum plab_status status = plab_run_status_of_exit(process->exit_code, process->signal);
+        enum plab_status status =
+            process->foreign ? PLAB_E_FAILED
+                             : plab_run_status_of_exit(process->exit_code, process->signal);
         if (worst == PLAB_OK || status == PLAB_E_MISMATCH) {
             char tail[200];
             plab_run_folder_log_tail(record, process->name, tail, sizeof tail);
@@ -349,6 +361,7 @@ static enum plab_status finish(struct plab_run *run, struct plab_error *err) {
     struct plab_error why = {.text = ""};
     char path[PATH_MAX];
     plab_run_capture_stop(run);
+    plab_run_network_close(run);
     run->record->end_ns = plab_clock_ns();
     plab_run_add_event(run, run->record->end_ns, "run_end",
                        json_pack("{s:s, s:b}", "end", plab_run_end_name(run->record->end),

@@ -90,8 +90,9 @@ struct plab_run_process {
     int pid;
     uint64_t start_ns, end_ns;
     int exit_code, signal;
-    bool asked;  /* the laboratory ended it */
-    bool killed; /* and had to use force */
+    bool foreign; /* a worker that is another program: its exit code has its own meaning */
+    bool asked;   /* the laboratory ended it */
+    bool killed;  /* and had to use force */
     bool has_result;
     uint64_t hashes, accepted, rejected, stale; /* its own result, when has_result */
     bool has_dataset;                           /* it mined RandomX, and says how: */

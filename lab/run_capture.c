@@ -21,6 +21,10 @@ static enum plab_status make_filter(const struct plab_run *run,
     char address[PLAB_ENDPOINT_TEXT_LEN];
     uint16_t ports[1 + PLAB_SCENARIO_CONTROLS_MAX];
     uint32_t count = 1;
+    if (plab_run_network_has(run)) { /* all that is on the run's own cable is the run's */
+        filter[0] = '\0';
+        return PLAB_OK;
+    }
     if (!plab_endpoint_parse(record->pool_address, &pool)) {
         return plab_fail(err, PLAB_E_INPUT, "%s is no address and port", record->pool_address);
     }

@@ -91,23 +91,42 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
     plab_argv_add(argv, "--json=%s", plab_run_path(run->record, path, "raw/pool.json"));
 }
 
+const char *plab_run_plan_login(const struct plab_run_slot *slot, char out[PLAB_RUN_LOGIN_LEN]) {
+    const struct plab_scenario_worker *group = slot->group;
+    int used = snprintf(out, PLAB_RUN_LOGIN_LEN, "lab-%s-%s", slot->run->record->id, group->user);
+    if (group->count > 1) {
+        snprintf(out + used, PLAB_RUN_LOGIN_LEN - (size_t)used, "-%zu", slot->group_member);
+    }
+    return out;
+}
+
+/* Host and port that workers are told: by name where a resolver knows it. */
+static void pool_place(const struct plab_run *run, char host[80], const char **port) {
+    const char *address = run->record->pool_address;
+    const char *colon = strrchr(address, ':');
+    *port = colon + 1;
+    if (plab_run_network_has(run)) {
+        snprintf(host, 80, "%s", plab_run_network_pool_host(run));
+    } else {
+        snprintf(host, 80, "%.*s", (int)(colon - address), address);
+    }
+}
+
 static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
                         struct plab_argv *argv) {
     const struct plab_scenario_worker *group = slot->group;
     const struct plab_run_record *record = slot->run->record;
-    char path[PATH_MAX];
+    char path[PATH_MAX], host[80], login[PLAB_RUN_LOGIN_LEN];
+    const char *port;
+    pool_place(slot->run, host, &port);
     plab_argv_add(argv, "mine");
-    plab_argv_add(argv, "--url=%s%s%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
-                  record->pool_address);
+    plab_argv_add(argv, "--url=%s%s%s:%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
+                  host, port);
     if (slot->run->scenario->pool.tls) {
         plab_argv_add(argv, "--tls");
     }
     plab_argv_add(argv, "--algo=%s", group->algo);
-    if (group->count == 1) {
-        plab_argv_add(argv, "--user=lab-%s-%s", record->id, group->user);
-    } else {
-        plab_argv_add(argv, "--user=lab-%s-%s-%zu", record->id, group->user, slot->group_member);
-    }
+    plab_argv_add(argv, "--user=%s", plab_run_plan_login(slot, login));
     if (slot->wanted_threads != 0) {
         plab_argv_add(argv, "--threads=%u", slot->wanted_threads);
     }
@@ -138,6 +157,38 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     }
 }
 
+/* A word of another miner's command line, with what stands in braces replaced. */
+static void add_filled(struct plab_argv *argv, const char *word, const char *const *names,
+                       const char *const *values, size_t count) {
+    char out[2 * PLAB_SCENARIO_TEXT_MAX + 160];
+    size_t used = 0;
+    while (*word != '\0' && used + 1 < sizeof out) {
+        size_t i = 0;
+        while (i < count && strncmp(word, names[i], strlen(names[i])) != 0) {
+            i++;
+        }
+        if (i == count) {
+            out[used++] = *word++;
+            continue;
+        }
+        used += (size_t)snprintf(out + used, sizeof out - used, "%s", values[i]);
+        word += strlen(names[i]);
+    }
+    argv->failed |= used >= sizeof out;
+    plab_argv_add(argv, "%.*s", (int)used, out);
+}
+
+static void foreign_argv(const struct plab_run_slot *slot, struct plab_argv *argv) {
+    static const char *const names[] = {"{pool_host}", "{pool_port}", "{user}"};
+    char host[80], login[PLAB_RUN_LOGIN_LEN];
+    const char *port;
+    pool_place(slot->run, host, &port);
+    const char *const values[] = {host, port, plab_run_plan_login(slot, login)};
+    for (size_t i = 0; i < slot->group->command_count; i++) {
+        add_filled(argv, slot->group->command[i].text, names, values, PLAB_ARRAY_LEN(names));
+    }
+}
+
 static void control_argv(const struct plab_scenario_control *control, struct plab_argv *argv) {
     for (size_t i = 0; i < control->word_count; i++) {
         plab_argv_add(argv, "%s", control->words[i].text);
@@ -148,12 +199,21 @@ void plab_run_plan_env(const struct plab_run_slot *slot, struct plab_argv *env) 
     for (size_t i = 0; slot->group != NULL && i < slot->group->env_count; i++) {
         plab_argv_add(env, "%s", slot->group->env[i].text);
     }
+    char folder[PATH_MAX], path[PATH_MAX];
+    if (plab_run_network_encloses(slot) &&
+        realpath(plab_run_path(slot->run->record, folder, "raw/%s", slot->name), path) != NULL) {
+        plab_argv_add(env, "TMPDIR=%s", path);
+    }
 }
 
 void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms,
                         struct plab_argv *argv) {
     if (slot->role == PLAB_RUN_CONTROL) {
         control_argv(slot->control, argv);
+        return;
+    }
+    if (slot->group != NULL && slot->group->command_count > 0) {
+        foreign_argv(slot, argv);
         return;
     }
     plab_argv_add(argv, "%s", slot->run->config->program);
@@ -204,7 +264,8 @@ void plab_run_plan_want(struct plab_run_slot *slot, const struct plab_scenario_p
 static void print_argv(const struct plab_run_slot *slot, uint64_t left_ms) {
     struct plab_argv argv = {.count = 0};
     plab_run_plan_argv(slot, left_ms, &argv);
-    printf("  %s:\n    powlab", slot->name);
+    bool own = strcmp(argv.items[0], slot->run->config->program) == 0;
+    printf("  %s:\n    %s", slot->name, own ? "powlab" : argv.items[0]);
     for (size_t i = 1; i < argv.count; i++) {
         printf(" %s", argv.items[i]);
     }
@@ -243,6 +304,7 @@ void plab_run_print_plan(const struct plab_run_config *config) {
            (double)plab_scenario_duration_ms(config->scenario) / 1000,
            config->scenario->phase_count, (double)config->scenario->max_ms / 1000);
     print_phases(run);
+    plab_run_network_print(config);
     printf("processes:\n");
     for (size_t i = 0; i < run->slot_count; i++) {
         run->slots[i].wanted_duty = 100;

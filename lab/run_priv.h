@@ -8,6 +8,7 @@
 #include "lab/child_priv.h"
 #include "lab/follow.h"
 #include "lab/load.h"
+#include "lab/netns.h"
 #include "lab/procstat.h"
 #include "lab/procwatch.h"
 #include "lab/recorders.h"
@@ -18,6 +19,7 @@
 #define PLAB_RUN_POOL_SLOT 0
 #define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_CONTROLS_MAX + PLAB_SCENARIO_PROCESSES_MAX)
 #define PLAB_RUN_NO_PHASE SIZE_MAX
+#define PLAB_RUN_LOGIN_LEN (PLAB_SCENARIO_NAME_MAX + PLAB_RUN_ID_LEN + 16)
 
 /* A place for one process, started several times in a run perhaps. */
 struct plab_run_slot {
@@ -54,6 +56,16 @@ struct plab_run_mean {
     double sum, seconds;
 };
 
+/* A network of the run's own, when the scenario has namespaces. */
+struct plab_run_network {
+    bool open, has_udp;
+    struct plab_netns netns;
+    char pool_path[PLAB_NETNS_PATH_LEN], client_path[PLAB_NETNS_PATH_LEN];
+    char etc[PATH_MAX]; /* folder: what clients find in /etc */
+    uv_udp_t udp;       /* the resolver's */
+    uint8_t query[2048];
+};
+
 struct plab_run {
     const struct plab_run_config *config;
     const struct plab_scenario *scenario;
@@ -73,6 +85,7 @@ struct plab_run {
     size_t step, step_count; /* of the phase's load */
     struct plab_load_step steps[PLAB_LOAD_STEPS_MAX];
 
+    struct plab_run_network network;
     struct plab_truth *truth;
     struct plab_timeline *timeline;
     struct plab_recorders *recorders;
@@ -146,6 +159,9 @@ void plab_run_plan_slots(struct plab_run *run);
  */
 void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms, struct plab_argv *argv);
 
+/* The login of a worker, "lab-<run>-<user>[-<n>]". Returns `out`. */
+const char *plab_run_plan_login(const struct plab_run_slot *slot, char out[PLAB_RUN_LOGIN_LEN]);
+
 /* Adds the variables of its environment beside the laboratory's own. */
 void plab_run_plan_env(const struct plab_run_slot *slot, struct plab_argv *env);
 
@@ -217,5 +233,36 @@ void plab_run_capture_stop(struct plab_run *run);
 /* Puts TLS keys into the capture; makes flows and labels of it and of the merged truth. */
 PLAB_NODISCARD enum plab_status plab_run_capture_files(struct plab_run *run,
                                                        struct plab_error *err);
+
+/* ---- run_network.c: namespaces ---- */
+
+/* True when the scenario wants a network of its own. */
+bool plab_run_network_has(const struct plab_run *run);
+
+/* Makes it, with a resolver; without namespaces in the scenario nothing happens. Whatever came of
+ * it, stop and close follow. */
+PLAB_NODISCARD enum plab_status plab_run_network_open(struct plab_run *run, struct plab_error *err);
+
+/* The resolver answers no more: its handle is being closed. */
+void plab_run_network_stop(struct plab_run *run);
+
+/* When all processes are gone: ends those that somebody left in there, and the network. */
+void plab_run_network_close(struct plab_run *run);
+
+/* Begins to capture where workers meet the pool: in the middle of the cable, or on the loopback. */
+void plab_run_network_capture(struct plab_run *run);
+
+/* How workers are told to call the pool's host: by its name if it has one. */
+const char *plab_run_network_pool_host(const struct plab_run *run);
+
+/* True for a program that wasn't made for the laboratory, in a network of the run's own. */
+bool plab_run_network_encloses(const struct plab_run_slot *slot);
+
+/* Where a slot's process has to be. `folder` is room for a path in there. */
+void plab_run_network_place(const struct plab_run_slot *slot, char folder[PATH_MAX],
+                            struct plab_enclosure *enclosure);
+
+/* Prints what would be made. */
+void plab_run_network_print(const struct plab_run_config *config);
 
 #endif

@@ -27,8 +27,19 @@ static bool add_process(struct plab_run *run, struct plab_run_slot *slot) {
     memcpy(process->name, slot->name, sizeof process->name);
     process->role = slot->role;
     process->instance = slot->instances;
+    process->foreign = slot->group != NULL && slot->group->command_count > 0;
     process->start_ns = plab_clock_ns();
     return true;
+}
+
+/* Of another program the login is told too: its words for it aren't ours. */
+static void add_worker_fields(json_t *fields, const struct plab_run_slot *slot) {
+    char login[PLAB_RUN_LOGIN_LEN];
+    json_object_set_new(fields, "duty_percent", json_integer(slot->wanted_duty));
+    json_object_set_new(fields, "label", json_string(slot->run->scenario->label));
+    if (slot->group->command_count > 0) {
+        json_object_set_new(fields, "login", json_string(plab_run_plan_login(slot, login)));
+    }
 }
 
 static void tell_start(const struct plab_run_slot *slot, const struct plab_argv *argv) {
@@ -43,8 +54,7 @@ static void tell_start(const struct plab_run_slot *slot, const struct plab_argv 
         json_object_set_new(fields, "mining", json_boolean(slot->role == PLAB_RUN_WORKER));
     }
     if (fields != NULL && slot->role == PLAB_RUN_WORKER) {
-        json_object_set_new(fields, "duty_percent", json_integer(slot->wanted_duty));
-        json_object_set_new(fields, "label", json_string(slot->run->scenario->label));
+        add_worker_fields(fields, slot);
     }
     plab_run_add_event(slot->run, slot->child.start_ns, "process_start", fields);
 }
@@ -52,13 +62,16 @@ static void tell_start(const struct plab_run_slot *slot, const struct plab_argv 
 /* Whose packets those of a control's own port are. */
 static void tell_socket(const struct plab_run_slot *slot) {
     const struct plab_run_record *record = slot->run->record;
+    const struct plab_scenario_network *network = &slot->run->scenario->network;
     const char *colon = strrchr(record->pool_address, ':');
     char local[sizeof record->pool_address + 8];
     if (slot->control == NULL || slot->control->port == 0 || colon == NULL) {
         return;
     }
-    snprintf(local, sizeof local, "%.*s:%u", (int)(colon - record->pool_address),
-             record->pool_address, slot->control->port);
+    snprintf(local, sizeof local, "%.*s:%u",
+             network->namespaces ? (int)sizeof network->client
+                                 : (int)(colon - record->pool_address),
+             network->namespaces ? network->client : record->pool_address, slot->control->port);
     plab_run_add_event(slot->run, slot->child.start_ns, "socket",
                        json_pack("{s:s, s:s}", "process", slot->name, "local", local));
 }
@@ -74,11 +87,13 @@ void plab_run_start_slot(struct plab_run_slot *slot) {
     struct plab_run *run = slot->run;
     struct plab_error why = {.text = "not enough memory to start a process"};
     struct plab_argv argv = {.count = 0}, env = {.count = 0};
-    char log[PATH_MAX], stats[PATH_MAX];
+    struct plab_enclosure enclosure;
+    char log[PATH_MAX], stats[PATH_MAX], folder[PATH_MAX];
     if (!add_process(run, slot)) {
         plab_run_give_up(run, PLAB_E_NOMEM, &why);
         return;
     }
+    plab_run_network_place(slot, folder, &enclosure);
     plab_run_plan_argv(slot, left_ms(run), &argv);
     plab_run_plan_env(slot, &env);
     plab_follow_init(&slot->follow, plab_run_path(run->record, stats, "raw/%s.%u.jsonl", slot->name,
@@ -94,7 +109,8 @@ void plab_run_start_slot(struct plab_run_slot *slot) {
         .guard = run->config->guard,
         .log_path = plab_run_path(run->record, log, "logs/%s.log", slot->name),
         .nice = slot->group != NULL ? (int)slot->group->nice : 0,
-        .commanded = slot->role == PLAB_RUN_WORKER,
+        .commanded = slot->group != NULL && slot->group->command_count == 0,
+        .enclosure = enclosure,
     };
     enum plab_status status = plab_child_start(&slot->child, &run->loop, &plan, &why);
     struct plab_run_process *process = &run->record->processes[slot->process];

@@ -11,10 +11,9 @@
 
 #include "base/file.h"
 #include "base/netguard.h"
-#include "lab/scenario_raw_priv.h"
+#include "lab/scenario_priv.h"
 #include "pow/algo.h"
 #include "yaml/load.h"
-#include "yaml/place.h"
 
 #define FILE_MAX_BYTES (64 * 1024)
 #define KEY_MAX 96
@@ -25,9 +24,9 @@ static const char *key_of(char out[KEY_MAX], const char *list, size_t index, con
     return out;
 }
 
-static enum plab_status get_number(const struct plab_yaml_source *reader, const char *key,
-                                   const int64_t *raw, uint64_t fallback, int64_t min, int64_t max,
-                                   uint64_t *out) {
+enum plab_status plab_scenario_number(const struct plab_yaml_source *reader, const char *key,
+                                      const int64_t *raw, uint64_t fallback, int64_t min,
+                                      int64_t max, uint64_t *out) {
     *out = fallback;
     if (raw == NULL) {
         return PLAB_OK;
@@ -44,7 +43,7 @@ static enum plab_status get_unsigned(const struct plab_yaml_source *reader, cons
                                      const int64_t *raw, unsigned fallback, int64_t min,
                                      int64_t max, unsigned *out) {
     uint64_t value = 0;
-    enum plab_status status = get_number(reader, key, raw, fallback, min, max, &value);
+    enum plab_status status = plab_scenario_number(reader, key, raw, fallback, min, max, &value);
     *out = (unsigned)value;
     return status;
 }
@@ -156,10 +155,13 @@ static enum plab_status get_dataset_mem(const struct plab_yaml_source *reader, c
 /* "127.0.0.1:0", "[::1]:3333": numeric, so that the lab-only rule can be asked here already. The
  * pool asks again when it binds. */
 static enum plab_status get_listen(const struct plab_yaml_source *reader, const char *raw,
-                                   char out[64]) {
+                                   const struct plab_scenario_network *network, char out[64]) {
     const char *key = "pool.listen";
-    char host[64];
-    raw = raw != NULL ? raw : "127.0.0.1:0";
+    char host[64], fallback[64] = "127.0.0.1:0";
+    if (network->namespaces) { /* where every port is free */
+        snprintf(fallback, sizeof fallback, "%s:3333", network->pool);
+    }
+    raw = raw != NULL ? raw : fallback;
     const char *colon = strrchr(raw, ':');
     size_t host_len = colon != NULL ? (size_t)(colon - raw) : 0;
     if (host_len == 0 || strlen(raw) >= sizeof host) {
@@ -181,6 +183,11 @@ static enum plab_status get_listen(const struct plab_yaml_source *reader, const 
     freeaddrinfo(list);
     if (status != PLAB_OK) {
         return plab_yaml_bad(reader, status, key, "%s", why.text);
+    }
+    if (network->namespaces && strcmp(host, network->pool) != 0) {
+        return plab_yaml_bad(reader, PLAB_E_INPUT, key,
+                             "the pool is at %s (network.pool); give %s:PORT, or leave it out",
+                             network->pool, network->pool);
     }
     snprintf(out, 64, "%s", raw);
     return PLAB_OK;
@@ -215,22 +222,23 @@ static enum plab_status get_optional_name(const struct plab_yaml_source *reader,
 }
 
 static enum plab_status take_pool(const struct plab_yaml_source *r, const struct plab_raw_pool *raw,
-                                  struct plab_scenario_pool *out) {
+                                  struct plab_scenario *scenario) {
+    struct plab_scenario_pool *out = &scenario->pool;
     RETURN_IF_BAD(get_algo(r, "pool.algo", raw->algo, "rx/0", &out->algo));
-    RETURN_IF_BAD(
-        get_number(r, "pool.difficulty", raw->difficulty, 1000, 1, INT64_MAX, &out->difficulty));
+    RETURN_IF_BAD(plab_scenario_number(r, "pool.difficulty", raw->difficulty, 1000, 1, INT64_MAX,
+                                       &out->difficulty));
     RETURN_IF_BAD(get_duration(r, "pool.vardiff", raw->vardiff, 0, 100, &out->vardiff_target_ms));
-    RETURN_IF_BAD(get_number(r, "pool.network_difficulty", raw->network_difficulty, 100000, 1,
-                             INT64_MAX, &out->network_difficulty));
-    RETURN_IF_BAD(get_number(r, "pool.epoch_blocks", raw->epoch_blocks, 2048, 1, 1000000,
-                             &out->epoch_blocks));
+    RETURN_IF_BAD(plab_scenario_number(r, "pool.network_difficulty", raw->network_difficulty,
+                                       100000, 1, INT64_MAX, &out->network_difficulty));
+    RETURN_IF_BAD(plab_scenario_number(r, "pool.epoch_blocks", raw->epoch_blocks, 2048, 1, 1000000,
+                                       &out->epoch_blocks));
     RETURN_IF_BAD(
         get_duration(r, "pool.job_interval", raw->job_interval, 30000, 100, &out->job_interval_ms));
     RETURN_IF_BAD(get_optional_name(r, "pool.personality", raw->personality, out->personality));
     RETURN_IF_BAD(get_text(r, "pool.faults", raw->faults, out->faults));
     out->tls = raw->tls != NULL && *raw->tls;
     out->nicehash = raw->nicehash != NULL && *raw->nicehash;
-    return get_listen(r, raw->listen, out->listen);
+    return get_listen(r, raw->listen, &scenario->network, out->listen);
 }
 
 /* What others see of a worker. */
@@ -303,6 +311,9 @@ static enum plab_status take_worker(const struct plab_yaml_source *r,
     RETURN_IF_BAD(get_unsigned(r, KEY("nice"), raw->nice, 0, 0, 19, &worker->nice));
     RETURN_IF_BAD(take_load_by(r, raw, KEY("load_by"), worker));
     RETURN_IF_BAD(take_looks(r, raw, index, worker));
+    RETURN_IF_BAD(get_words(r, KEY("command"), raw->command, raw->command_count, worker->command,
+                            &worker->command_count));
+    RETURN_IF_BAD(plab_scenario_check_command(r, raw, index, out));
     for (size_t i = 0; i < index; i++) {
         if (strcmp(out->workers[i].name, worker->name) == 0) {
             return plab_yaml_bad(r, PLAB_E_INPUT, KEY("name"),
@@ -384,6 +395,24 @@ static enum plab_status take_cycle(const struct plab_yaml_source *r,
                         raw->cycle->jitter_percent, 0, 0, 90, &phase->cycle_jitter_percent);
 }
 
+/* Nobody can tell another miner how much to hash: it runs or it doesn't. */
+static enum plab_status check_load(const struct plab_yaml_source *r, size_t index,
+                                   const struct plab_scenario *scenario) {
+    const struct plab_scenario_phase *phase = &scenario->phases[index];
+    bool whole = phase->cycle_on_ms + phase->cycle_off_ms == 0 &&
+                 phase->ramp_to_percent == phase->load_percent && phase->load_percent % 100 == 0;
+    for (size_t i = 0; i < scenario->worker_count && !whole; i++) {
+        if ((phase->workers >> i & 1) != 0 && scenario->workers[i].command_count > 0) {
+            char key[KEY_MAX];
+            return plab_yaml_bad(r, PLAB_E_INPUT, key_of(key, "phases", index, "load_percent"),
+                                 "worker \"%s\" is another program, which can't be told a load; "
+                                 "give it a phase with load_percent 0 or 100",
+                                 scenario->workers[i].name);
+        }
+    }
+    return PLAB_OK;
+}
+
 static enum plab_status take_phase(const struct plab_yaml_source *r,
                                    const struct plab_raw_phase *raw, size_t index,
                                    struct plab_scenario *out) {
@@ -407,7 +436,7 @@ static enum plab_status take_phase(const struct plab_yaml_source *r,
     if (raw->workers_count == 0) {
         phase->workers = (UINT32_C(1) << out->worker_count) - 1;
     }
-    return PLAB_OK;
+    return check_load(r, index, out);
 }
 
 static enum plab_status take_verdicts(const struct plab_yaml_source *r,
@@ -440,14 +469,14 @@ static enum plab_status take_expect(const struct plab_yaml_source *r,
     static const struct plab_raw_expect nothing;
     raw = raw != NULL ? raw : &nothing;
     RETURN_IF_BAD(take_verdicts(r, raw, out));
-    RETURN_IF_BAD(get_number(r, "expect.min_accepted", raw->min_accepted, 0, 0, INT64_MAX,
-                             &out->min_accepted));
-    RETURN_IF_BAD(get_number(r, "expect.max_rejected", raw->max_rejected, UINT64_MAX, 0, INT64_MAX,
-                             &out->max_rejected));
-    RETURN_IF_BAD(
-        get_number(r, "expect.min_blocks", raw->min_blocks, 0, 0, INT64_MAX, &out->min_blocks));
-    return get_number(r, "expect.min_seed_changes", raw->min_seed_changes, 0, 0, INT64_MAX,
-                      &out->min_seed_changes);
+    RETURN_IF_BAD(plab_scenario_number(r, "expect.min_accepted", raw->min_accepted, 0, 0, INT64_MAX,
+                                       &out->min_accepted));
+    RETURN_IF_BAD(plab_scenario_number(r, "expect.max_rejected", raw->max_rejected, UINT64_MAX, 0,
+                                       INT64_MAX, &out->max_rejected));
+    RETURN_IF_BAD(plab_scenario_number(r, "expect.min_blocks", raw->min_blocks, 0, 0, INT64_MAX,
+                                       &out->min_blocks));
+    return plab_scenario_number(r, "expect.min_seed_changes", raw->min_seed_changes, 0, 0,
+                                INT64_MAX, &out->min_seed_changes);
 }
 
 /* Without a limit of its own, a run may take a minute more than its phases. */
@@ -455,9 +484,9 @@ static enum plab_status take_limits(const struct plab_yaml_source *r,
                                     const struct plab_raw_scenario *raw,
                                     struct plab_scenario *out) {
     uint64_t phases_ms = plab_scenario_duration_ms(out), seconds;
-    RETURN_IF_BAD(get_number(r, "limits.max_seconds",
-                             raw->limits != NULL ? raw->limits->max_seconds : NULL,
-                             phases_ms / 1000 + 60, 1, PLAB_SCENARIO_SECONDS_MAX, &seconds));
+    RETURN_IF_BAD(plab_scenario_number(
+        r, "limits.max_seconds", raw->limits != NULL ? raw->limits->max_seconds : NULL,
+        phases_ms / 1000 + 60, 1, PLAB_SCENARIO_SECONDS_MAX, &seconds));
     out->max_ms = seconds * 1000;
     if (phases_ms > out->max_ms) {
         return plab_yaml_bad(r, PLAB_E_INPUT, raw->limits != NULL ? "limits.max_seconds" : "phases",
@@ -471,8 +500,9 @@ static enum plab_status take_all(const struct plab_yaml_source *r,
                                  const struct plab_raw_scenario *raw, struct plab_scenario *out) {
     RETURN_IF_BAD(get_name(r, "name", raw->name, out->name));
     RETURN_IF_BAD(get_text(r, "label", raw->label, out->label));
-    RETURN_IF_BAD(get_number(r, "seed", raw->seed, 1, 0, INT64_MAX, &out->seed));
-    RETURN_IF_BAD(take_pool(r, raw->pool, &out->pool));
+    RETURN_IF_BAD(plab_scenario_number(r, "seed", raw->seed, 1, 0, INT64_MAX, &out->seed));
+    RETURN_IF_BAD(plab_scenario_take_network(r, raw->network, &out->network));
+    RETURN_IF_BAD(take_pool(r, raw->pool, out));
     out->worker_count = raw->workers_count;
     for (size_t i = 0; i < raw->workers_count; i++) {
         RETURN_IF_BAD(take_worker(r, &raw->workers[i], i, out));

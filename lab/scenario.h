@@ -21,9 +21,35 @@
 #define PLAB_SCENARIO_CONTROLS_MAX 16
 #define PLAB_SCENARIO_WORDS_MAX 16 /* of a command, or more of them for a worker */
 #define PLAB_SCENARIO_VERDICTS_MAX 32
-#define PLAB_SCENARIO_NAME_MAX 32 /* bytes without the NUL */
+#define PLAB_SCENARIO_COMMAND_MAX 32 /* words of a command that mines */
+#define PLAB_SCENARIO_HOSTS_MAX 16   /* names that the lab's resolver knows */
+#define PLAB_SCENARIO_HOST_MAX 63    /* bytes of one, without the NUL */
+#define PLAB_SCENARIO_ADDRESS_LEN 16 /* of an IPv4 address with its NUL */
+#define PLAB_SCENARIO_NAME_MAX 32    /* bytes without the NUL */
 #define PLAB_SCENARIO_TEXT_MAX 120
 #define PLAB_SCENARIO_SECONDS_MAX 86400
+
+/* A name, and what the lab's resolver says of it. */
+struct plab_scenario_host {
+    char name[PLAB_SCENARIO_HOST_MAX + 1]; /* lower case, without a dot at its end */
+    char address[PLAB_SCENARIO_ADDRESS_LEN];
+    unsigned ttl_s;
+};
+
+/* Where pool and workers are: on the loopback interface, or in two network namespaces that the run
+ * makes, joined by one cable and by nothing else. All addresses are IPv4 and lab addresses. */
+struct plab_scenario_network {
+    bool namespaces; /* false: loopback, and nothing else here means anything */
+    char client[PLAB_SCENARIO_ADDRESS_LEN], pool[PLAB_SCENARIO_ADDRESS_LEN];
+    char resolver[PLAB_SCENARIO_ADDRESS_LEN]; /* in the clients' network, on the pool's side */
+    unsigned client_prefix, pool_prefix;      /* lengths of the networks' prefixes */
+    unsigned mtu;
+    /* What the cable does to each packet in each direction; 0: nothing. */
+    unsigned delay_ms, jitter_ms;
+    double loss_percent;
+    size_t host_count;
+    struct plab_scenario_host hosts[PLAB_SCENARIO_HOSTS_MAX];
+};
 
 struct plab_scenario_pool {
     const char *algo;            /* static, e.g. "rx/0" */
@@ -62,6 +88,10 @@ struct plab_scenario_worker {
     size_t arg_count, env_count;
     struct plab_scenario_word args[PLAB_SCENARIO_WORDS_MAX]; /* further words of its command line */
     struct plab_scenario_word env[PLAB_SCENARIO_WORDS_MAX];  /* "NAME=value" */
+    /* Another miner instead of `powlab mine`, with {pool_host}, {pool_port} and {user} in its
+     * words; 0: none. Only name, user, count, nice and env mean anything to it. */
+    size_t command_count;
+    struct plab_scenario_word command[PLAB_SCENARIO_COMMAND_MAX];
 };
 
 /* A program that doesn't mine, to see who is blamed for it. */
@@ -103,6 +133,7 @@ struct plab_scenario {
     char name[PLAB_SCENARIO_NAME_MAX + 1];
     char label[PLAB_SCENARIO_TEXT_MAX + 1]; /* ground truth's word for this traffic */
     uint64_t seed;
+    struct plab_scenario_network network;
     struct plab_scenario_pool pool;
     size_t worker_count, control_count, phase_count;
     struct plab_scenario_worker workers[PLAB_SCENARIO_WORKERS_MAX];
@@ -113,7 +144,8 @@ struct plab_scenario {
 };
 
 /* Reads a scenario. PLAB_E_IO when the file can't be read, PLAB_E_INPUT for what is wrong in it,
- * PLAB_E_REFUSED when `pool.listen` is no lab address. */
+ * PLAB_E_REFUSED when an address is no lab address, or another miner would run without namespaces.
+ */
 PLAB_NODISCARD enum plab_status plab_scenario_load(struct plab_scenario *out, const char *path,
                                                    struct plab_error *err);
 

@@ -20,6 +20,30 @@ static const cyaml_schema_value_t text_value = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
 };
 
+static const cyaml_schema_field_t host_fields[] = {
+    TEXT(MUST, host, name),
+    TEXT(MUST, host, address),
+    NUMBER(host, ttl_seconds),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t host_value = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct plab_raw_host, host_fields),
+};
+
+static const cyaml_schema_field_t network_fields[] = {
+    TEXT(MUST, network, mode),
+    TEXT(MAY, network, client),
+    TEXT(MAY, network, pool),
+    TEXT(MAY, network, resolver),
+    NUMBER(network, mtu),
+    NUMBER(network, delay_ms),
+    NUMBER(network, jitter_ms),
+    CYAML_FIELD_FLOAT_PTR("loss_percent", MAY, struct plab_raw_network, loss_percent),
+    CYAML_FIELD_SEQUENCE("names", MAY, struct plab_raw_network, names, &host_value, 1,
+                         PLAB_SCENARIO_HOSTS_MAX),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t pool_fields[] = {
     TEXT(MAY, pool, algo),      NUMBER(pool, difficulty),
     TEXT(MAY, pool, vardiff),   NUMBER(pool, network_difficulty),
@@ -46,6 +70,7 @@ static const cyaml_schema_field_t worker_fields[] = {
     NUMBER(worker, nice),
     TEXTS(MAY, worker, args, PLAB_SCENARIO_WORDS_MAX),
     TEXTS(MAY, worker, env, PLAB_SCENARIO_WORDS_MAX),
+    TEXTS(MAY, worker, command, PLAB_SCENARIO_COMMAND_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t worker_value = {
@@ -106,6 +131,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
     TEXT(MUST, scenario, name),
     TEXT(MAY, scenario, label),
     NUMBER(scenario, seed),
+    CYAML_FIELD_MAPPING_PTR("network", MAY, struct plab_raw_scenario, network, network_fields),
     CYAML_FIELD_MAPPING_PTR("pool", MUST, struct plab_raw_scenario, pool, pool_fields),
     CYAML_FIELD_SEQUENCE("workers", MAY, struct plab_raw_scenario, workers, &worker_value, 1,
                          PLAB_SCENARIO_WORKERS_MAX),

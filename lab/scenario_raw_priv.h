@@ -10,6 +10,19 @@
 
 #include "base/status.h"
 
+struct plab_raw_host {
+    char *name, *address;
+    int64_t *ttl_seconds;
+};
+
+struct plab_raw_network {
+    char *mode, *client, *pool, *resolver;
+    int64_t *mtu, *delay_ms, *jitter_ms;
+    double *loss_percent;
+    struct plab_raw_host *names;
+    unsigned names_count;
+};
+
 struct plab_raw_pool {
     char *algo, *vardiff, *job_interval, *listen, *personality, *faults;
     int64_t *difficulty, *network_difficulty, *epoch_blocks;
@@ -20,8 +33,8 @@ struct plab_raw_worker {
     char *name, *user, *algo, *randomx_mode, *dataset_mem, *cpus, *dialect, *agent, *scheme,
         *load_by;
     int64_t *count, *threads, *duty_percent, *nice;
-    char **args, **env;
-    unsigned args_count, env_count;
+    char **args, **env, **command;
+    unsigned args_count, env_count, command_count;
 };
 
 struct plab_raw_control {
@@ -62,6 +75,7 @@ struct plab_raw_expect {
 struct plab_raw_scenario {
     char *name, *label;
     int64_t *seed;
+    struct plab_raw_network *network; /* may be NULL */
     struct plab_raw_pool *pool;
     struct plab_raw_worker *workers;
     unsigned workers_count;
