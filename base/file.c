@@ -11,6 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
+#define READER_PATIENCE_NS UINT64_C(1000000000)
+
 static bool write_all(int fd, const char *bytes, size_t len) {
     while (len > 0) {
         ssize_t n = write(fd, bytes, len);
@@ -26,10 +30,28 @@ static bool write_all(int fd, const char *bytes, size_t len) {
     return true;
 }
 
+/* A named pipe can't be opened before somebody reads it. That is waited for, but not for ever:
+ * whoever waits here answers neither peers nor signals. */
+static int open_pipe(const char *path) {
+    uint64_t began_ns = plab_clock_ns();
+    int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    while (fd < 0 && errno == ENXIO && plab_clock_ns() - began_ns < READER_PATIENCE_NS) {
+        plab_clock_sleep_ns(READER_PATIENCE_NS / 100);
+        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    }
+    if (fd >= 0) {
+        (void)fcntl(fd, F_SETFL, 0);
+    }
+    return fd;
+}
+
 /* A device or a pipe ("/dev/stderr", "/dev/full") can't be replaced by a rename. */
-static enum plab_status write_in_place(const char *path, const void *bytes, size_t len,
-                                       struct plab_error *err) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
+static enum plab_status write_in_place(const char *path, bool is_pipe, const void *bytes,
+                                       size_t len, struct plab_error *err) {
+    int fd = is_pipe ? open_pipe(path) : open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENXIO) {
+        return plab_fail(err, PLAB_E_IO, "cannot write %s: nobody reads it", path);
+    }
     if (fd < 0 || !write_all(fd, bytes, len)) {
         enum plab_status status =
             plab_fail(err, PLAB_E_IO, "cannot write %s: %s", path, strerror(errno));
@@ -46,7 +68,7 @@ enum plab_status plab_file_write(const char *path, const void *bytes, size_t len
                                  struct plab_error *err) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-        return write_in_place(path, bytes, len, err);
+        return write_in_place(path, S_ISFIFO(info.st_mode), bytes, len, err);
     }
     char temporary[PATH_MAX];
     int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);

@@ -8,7 +8,8 @@
 #include "base/status.h"
 
 /* Writes `len` bytes to a temporary file beside `path`, syncs it and renames it. PLAB_E_IO names
- * path and reason (a full disk, a missing folder); the temporary file is removed then. */
+ * path and reason (a full disk, a missing folder); the temporary file is removed then. What is no
+ * file (a device, a pipe) is written in place; a named pipe must have a reader within a second. */
 PLAB_NODISCARD enum plab_status plab_file_write(const char *path, const void *bytes, size_t len,
                                                 struct plab_error *err);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -114,6 +116,25 @@ TEST(status, texts_and_codes) {
     CHECK(plab_fail(&err, PLAB_E_IO, "%s", overlong) == PLAB_E_IO);
     CHECK_U64(strlen(err.text), sizeof err.text - 1);
     CHECK(plab_fail(NULL, PLAB_E_IO, "nobody reads this") == PLAB_E_IO);
+}
+
+/* Y6: a pipe that nobody reads is an error, not the end of all work; one that is read is written.
+ */
+TEST(file, a_pipe_needs_a_reader) {
+    char dir[] = "/tmp/plab-test-XXXXXX", path[64], text[16];
+    struct plab_error err = {.text = ""};
+    CHECK(mkdtemp(dir) != NULL);
+    snprintf(path, sizeof path, "%s/pipe", dir);
+    CHECK(mkfifo(path, 0600) == 0);
+    CHECK(plab_file_write(path, "lost", 4, &err) == PLAB_E_IO);
+    CHECK_MSG(strstr(err.text, "nobody reads it") != NULL, "%s", err.text);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CHECK(reader >= 0);
+    CHECK(plab_file_write(path, "heard", 5, &err) == PLAB_OK);
+    CHECK(read(reader, text, sizeof text) == 5);
+    CHECK_MEM(text, "heard", 5);
+    close(reader);
+    CHECK(unlink(path) == 0 && rmdir(dir) == 0);
 }
 
 TEST(file, written_whole_or_not_at_all) {

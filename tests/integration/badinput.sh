@@ -98,6 +98,9 @@ kill -INT "$miner"
 wait "$miner"
 check "Y6 and ends well" test $? -eq 130
 check "Y6 a ledger on a full disk" refuses 3 "/dev/full" pool --listen 127.0.0.1:0 --ledger /dev/full -q
+check "Y6 a port file that nobody reads" refuses 3 "nobody reads it" pool --listen 127.0.0.1:0 -q \
+    --port-file "$work/fifo"
+check "Y6 a result that nobody reads" refuses 3 "nobody reads it" version --json "$work/fifo"
 few_files() {
     prlimit --nofile=16 "$POWLAB" pool --listen 127.0.0.1:0 --duration 1s -q >"$work/out" 2>"$work/err"
     case $? in 0 | 3) [ "$(wc -l <"$work/err")" -le 1 ] ;; *) return 1 ;; esac
