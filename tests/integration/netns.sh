@@ -1,0 +1,210 @@
+#!/bin/sh
+# A run with a network of its own: two namespaces with a cable between them. That pool and workers are
+# different hosts, names are answered, another program gets nowhere else, and nothing is left whatever ends
+# it. Needs root or user namespaces; says so where there are neither.
+# shellcheck disable=SC2016 # inner shells expand their own words
+set -u
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+chmod 755 "$work"
+export LC_ALL=C
+same() { # NAME GOT WANT
+    [ "$2" = "$3" ] || echo "  got $2, want $3"
+    check "$1" [ "$2" = "$3" ]
+}
+read_by() { # file tshark-options...
+    file=$1
+    shift
+    tshark -r "$file" "$@" 2>/dev/null
+}
+are_there() { # processes in namespaces of a run
+    grep -qsE '(client0|pool0):' /proc/[0-9]*/net/dev
+}
+links() { # names of links and namespaces of this machine
+    ip -o link | cut -d: -f2
+    ip netns
+}
+ended() { # PID: it is gone, but for whoever should have reaped it
+    ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
+nothing_left() {
+    ! are_there && [ "$(links)" = "$before" ]
+}
+run_lab() { # FOLDER SCENARIO: prints the exit code; what it says goes to $work/said
+    "$POWLAB" lab run --detectors none --out "$1" "$2" >"$work/said" 2>&1
+    code=$?
+    [ -s "$1/run.pcapng" ] || tail -n 1 "$work/said" >&2
+    echo $code
+}
+
+# ---- what needs no rights ----
+cat >"$work/outside.yaml" <<'YAML'
+name: outside
+pool: {algo: cn/1}
+workers: [{name: w, command: [xmrig, -o, "{pool_host}:{pool_port}"]}]
+phases: [{name: full, duration: 2s}]
+YAML
+check "another miner without namespaces is refused" refuses 8 \
+    "xmrig doesn't know the lab-only rule, so it runs only where there is no way out; add network: {mode: namespaces}" \
+    lab run --out "$work/outside" "$work/outside.yaml"
+check "before anything is made" [ ! -e "$work/outside" ]
+
+# A program that isn't ours: it tries to leave by every way, then mines with the words it was given.
+cat >"$work/wanderer.sh" <<'SH'
+for address in 8.8.8.8/53 1.1.1.1/443 192.0.2.1/80 10.99.0.1/3333 172.16.0.1/22; do
+    (exec 3<>"/dev/tcp/$address") 2>&1 | grep -o 'connect: .*' | sed "s|^|$address |"
+    (exec 3<>"/dev/udp/$address" && echo >&3) 2>&1 | grep -o 'connect: .*' | sed "s|^|udp $address |"
+done
+getent ahosts donate.example.org || echo "no such name"
+ip link set lo down 2>/dev/null || echo "may not change the network"
+touch /tmp/wanderer 2>/dev/null || echo "may not write elsewhere"
+ls /run/ | grep -cv -x dummy
+setsid sleep 98765 &
+echo $! >"$TMPDIR/pid"
+exec "$@"
+SH
+cat >"$work/two.yaml" <<YAML
+name: two
+label: cryptomining
+seed: 3
+network:
+  mode: namespaces
+  mtu: 600
+  names: [{name: pool.lab.example, address: 203.0.113.7, ttl_seconds: 9}]
+pool: {algo: cn/1, difficulty: 2, job_interval: 1s}
+workers:
+  - {name: own, threads: 1}
+  - name: other
+    command: [bash, $work/wanderer.sh, $POWLAB, mine, -o, "{pool_host}:{pool_port}", -u, "{user}", -a, cn/1, -t, "1"]
+phases: [{name: full, duration: 5s}]
+expect: {min_accepted: 1, max_rejected: 0}
+YAML
+"$POWLAB" lab run --dry-run "$work/two.yaml" >"$work/plan" 2>&1
+check "the plan has the cable's commands" grep -q '^  pool:    ip link add name pool0 mtu 600 ' "$work/plan"
+check "and the other program's words" grep -q 'mine -o pool.lab.example:PORT -u lab-RUN_ID-other ' "$work/plan"
+
+# ---- what needs some ----
+unprivileged=
+if [ "$(id -u)" -eq 0 ]; then
+    unprivileged="setpriv --reuid=65534 --regid=65534 --clear-groups"
+elif ! unshare -Urn true 2>/dev/null; then
+    echo "skip the rest: neither root nor user namespaces"
+    check "without them it is refused" refuses 3 "network namespaces can't be made" \
+        lab run --out "$work/refused" "$work/two.yaml"
+    finish
+fi
+for tool in tshark ip setpriv; do
+    command -v $tool >/dev/null || {
+        echo "      no $tool: tools/deps.sh check installs it"
+        check "the tools are there" false
+        finish
+    }
+done
+before=$(links)
+
+run=$work/two
+same "a run in namespaces" "$(run_lab "$run" "$work/two.yaml")" 0
+check "nothing is left" wait_for 10 nothing_left
+check "nor what the program put into the background" wait_for 5 ended "$(cat "$run/raw/worker-other/pid")"
+
+same "flows go from 10.x to 203.0.113.x" \
+    "$(awk -F, 'NR > 1 && $8 != 53 {print $5, $7, $8}' "$run/flows.csv" | sort -u)" "10.20.0.2 203.0.113.7 3333"
+same "two workers' flows are labelled" \
+    "$(awk -F, '$8 == 3333' "$run/flows.csv" | grep -o ',positive,1,cryptomining,.*lab-[0-9a-f]*-[a-z]*,' |
+        grep -o 'worker-[a-z]*' | sort -u | tr '\n' ' ')" "worker-other worker-own "
+same "as many as logins" "$(awk -F, '$8 == 3333' "$run/flows.csv" | grep -c ,positive,)" \
+    "$(grep -c '"event":"login"' "$run/truth.jsonl")"
+check "the other program's process is told as a miner" \
+    grep -q '"event":"process_start","process":"worker-other".*"mining":true.*"login":"lab-' "$run/truth.jsonl"
+check "and watched" grep -q ',worker-other,' "$run/processes.csv"
+check "the network is told" grep -q '"event":"network_ready","mode":"namespaces","client":"10.20.0.2","pool":"203.0.113.7","pool_name":"pool.lab.example"' "$run/truth.jsonl"
+
+same "the name was answered in the capture" \
+    "$(read_by "$run/run.pcapng" -Y 'dns.a && dns.qry.name == "pool.lab.example"' -T fields -e ip.src -e dns.a -e dns.resp.ttl | tr '\t' ' ' | sort -u)" \
+    "10.20.0.1 203.0.113.7 9"
+check "another name wasn't" test -n "$(read_by "$run/run.pcapng" -Y 'dns.flags.rcode == 3 && dns.qry.name == "donate.example.org"')"
+check "both are in the truth" sh -c 'grep -q "\"event\":\"dns_query\".*\"name\":\"donate.example.org\".*NXDOMAIN" "$1" &&
+    grep -q "\"event\":\"dns_query\".*\"name\":\"pool.lab.example\".*\"address\":\"203.0.113.7\"" "$1"' sh "$run/truth.jsonl"
+same "nobody else was ever addressed" \
+    "$(read_by "$run/run.pcapng" -Y ip -T fields -e ip.dst | sort -u | tr '\n' ' ')" \
+    "10.20.0.1 10.20.0.2 203.0.113.7 "
+check "no packet is longer than the network allows" \
+    test "$(read_by "$run/run.pcapng" -Y ip -T fields -e ip.len | sort -n | tail -n 1)" -le 600
+
+log=$run/logs/worker-other.log
+for address in 8.8.8.8/53 1.1.1.1/443 192.0.2.1/80 10.99.0.1/3333 172.16.0.1/22; do
+    check "no way to $address" grep -qx "$address connect: Network is unreachable" "$log"
+    check "nor by UDP" grep -qx "udp $address connect: Network is unreachable" "$log"
+done
+check "no other names" grep -qx "no such name" "$log"
+check "no privileges" grep -qx "may not change the network" "$log"
+check "nothing to write to" grep -qx "may not write elsewhere" "$log"
+check "no sockets of daemons" grep -qx 0 "$log"
+check "this machine's files are as they were" [ ! -e /tmp/wanderer ]
+
+# ---- delay ----
+sed 's/mtu: 600/delay_ms: 30/; s/5s/2s/; /name: other/,+1d' "$work/two.yaml" >"$work/slow.yaml"
+if unshare -Urn tc qdisc add dev lo root netem delay 1ms 2>/dev/null || {
+    [ "$(id -u)" -eq 0 ] && unshare -n tc qdisc add dev lo root netem delay 1ms 2>/dev/null
+}; then
+    same "a run with delay" "$(run_lab "$work/slow" "$work/slow.yaml")" 0
+    rtt=$(read_by "$work/slow/run.pcapng" -Y tcp.analysis.initial_rtt -T fields -e tcp.analysis.initial_rtt | head -n 1)
+    check "is seen in the packets ($rtt s)" awk -v rtt="$rtt" 'BEGIN {exit !(rtt >= 0.06)}'
+else
+    echo "skip the delay itself: this kernel has no netem"
+    same "without netem the key is refused" "$(run_lab "$work/slow" "$work/slow.yaml")" 5
+    check "by name and with the reason" grep -q 'network.delay_ms and loss_percent need the kernel.s netem' "$work/said"
+    check "and the run's report says so" grep -q '"complete": false' "$work/slow/report.json"
+fi
+check "nothing is left then either" wait_for 10 nothing_left
+
+# ---- other ends ----
+sed 's/5s/60s/; s/max_rejected: 0/max_rejected: 9/' "$work/two.yaml" >"$work/long.yaml"
+for signal in INT KILL; do
+    run=$work/long-$signal
+    # A shell's background jobs ignore SIGINT; this one doesn't.
+    python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$POWLAB" lab run --detectors none --out "$run" "$work/long.yaml" >"$work/said" 2>&1 &
+    pid=$!
+    check "a run that is ended by SIG$signal works" wait_for 20 grep -q '"login":"lab-[0-9a-f]*-other"' "$run/raw/pool-ledger.jsonl"
+    check "while namespaces are there" are_there
+    kill -s $signal $pid
+    wait $pid 2>/dev/null
+    code=$?
+    if [ $signal = KILL ]; then # leaves nobody to end what was put into the background
+        kill -9 "$(cat "$run/raw/worker-other/pid")"
+    else
+        same "it says so" $code 130
+    fi
+    check "and are gone" wait_for 10 nothing_left
+done
+sed 's/^pool: {/pool: {personality: nobody, /' "$work/two.yaml" >"$work/nopool.yaml"
+run_lab "$work/nopool" "$work/nopool.yaml" >/dev/null 2>&1
+check "a pool that doesn't start ends it" grep -q 'the pool ended before it listened' "$work/said"
+check "without leftovers" wait_for 10 nothing_left
+
+# ---- as somebody without privileges ----
+mkdir "$work/nobody"
+chmod 777 "$work/nobody"
+cp -L "$POWLAB" "$work/powlab"
+sed -i "s|$POWLAB|$work/powlab|; s/5s/3s/" "$work/two.yaml"
+if $unprivileged unshare -Urn true 2>/dev/null; then
+    run=$work/nobody/run
+    # shellcheck disable=SC2086 # words
+    XDG_CACHE_HOME="$work/nobody" $unprivileged "$work/powlab" lab run --detectors none --out "$run" \
+        "$work/two.yaml" >"$work/said" 2>&1
+    same "a run in a user namespace of its own" $? 0
+    [ -s "$run/run.pcapng" ] || tail -n 3 "$work/said"
+    check "which is told" grep -q '"event":"network_ready".*"user_namespace":true' "$run/truth.jsonl"
+    check "captures too" grep -q ',10.20.0.2,[0-9]*,203.0.113.7,3333,.*,positive,' "$run/flows.csv"
+    check "and has no way out" grep -qx "8.8.8.8/53 connect: Network is unreachable" "$run/logs/worker-other.log"
+    check "nor leftovers" wait_for 10 nothing_left
+else
+    echo "skip: no user namespaces for users without privileges"
+fi
+unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all "$@"' sh \
+    "$POWLAB" lab run --detectors none --out "$work/refused" "$work/two.yaml" >"$work/said" 2>&1
+same "with neither it is refused" $? 3
+check "with the reason and the remedy" grep -q "network namespaces can't be made: no privileges, and no user namespace either (.*); run as root" "$work/said"
+finish
