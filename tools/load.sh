@@ -7,13 +7,13 @@ POWLAB=${POWLAB:-$(dirname "$0")/../build/powlab}
 . "$(dirname "$0")/../tests/lib.sh"
 
 sessions=10000 hold=20 interval=2s load=5s rounds="1 2 3" algos="rx/0 cn/0" percents="50 80 90"
-churn="100000 400000 500000"
+churn="100000 400000 500000" tls_churn="5000 10000 10000"
 json="" parts=""
 while [ $# -gt 0 ]; do
     case $1 in
     --short)
         sessions=200 hold=1.5 interval=1s load=500ms rounds=1 algos=cn/0 percents=80
-        churn="500 500 1000"
+        churn="500 500 1000" tls_churn="50 50"
         ;;
     --json)
         json=${2:?$usage}
@@ -44,9 +44,9 @@ row() {
     false) told="$4 $3: MISSED" ;;
     *) told="" ;;
     esac
-    printf '%-66s %9s %-6s %s\n' "$5" "$2" "$3" "$told" | sed 's/ *$//' >&3
-    printf '%s    {"name": "%s", "value": %s, "unit": "%s", "goal": "%s", "reached": %s}' \
-        "$comma" "$1" "$2" "$3" "$4" "$reached" >>"$work/rows"
+    printf '%-70s %8s %-6s %s\n' "$5" "$2" "$3" "$told" | sed 's/ *$//' >&3
+    printf '%s    {"name": "%s", "value": %s, "unit": "%s", "goal": "%s", "reached": %s,\n     "what": "%s"}' \
+        "$comma" "$1" "$2" "$3" "$4" "$reached" "$5" >>"$work/rows"
     comma=",
 "
 }
@@ -196,7 +196,7 @@ submits() { # NAME TEXT GOAL OPTIONS-OF-POOL
     check "$1: the pool accepted as many" test "$(of_pool accepted)" -eq "$sent"
     row "$1_per_s" "$best" /s "$3" "$2"
     row "$1_p99_ms" "$p99" ms "" "answers meanwhile, p99"
-    row "$1_cpu_us" "$(calc 1 "1000 * $spent / $sent")" us "" "processor time of the pool per submit"
+    row "$1_cpu_us" "$(calc 1 "1000 * $spent / ($sent > 0 ? $sent : 1)")" us "" "processor time of the pool per submit"
 }
 
 part_submits() {
@@ -204,62 +204,83 @@ part_submits() {
     submits ledger "the same with a SQLite ledger, answered when on the disk" "" "--ledger $work/load.db"
 }
 
-# steady ALGO PERCENT: answer times at a part of $most; keeps the best round of each.
-steady() {
-    swarm "$1" --sessions 64 --rate $((most * $2 / 100)) --duration "$load"
-    check_answers "$1 at $2 %"
-    p99=$(ms answer_p99_s)
-    read -r least _ 2>/dev/null <"$work/best.$2" || least=$p99
-    [ "$(calc 0 "$p99 <= $least")" = 0 ] || echo "$p99 $((most * $2 / 100))" >"$work/best.$2"
+# note PERCENT RATE: the p99 of this round's answers.
+note() {
+    echo "$(ms answer_p99_s) $2" >>"$work/answers.$1"
 }
 
-# Every share is hashed: as many as can be, then a part of that.
-verified() { # ALGO
+# told PERCENT: a row of the rounds' answers, the best of them and the worst.
+told() {
+    sort -n "$work/answers.$1" | tail -n 1 >"$work/worst"
+    sort -n "$work/answers.$1" | head -n 1 >"$work/best"
+    read -r worst _ <"$work/worst"
+    read -r p99 rate <"$work/best"
+    row "${kind}_${1}_p99_ms" "$p99" ms "< 100" "answers at $1 % of its rate, $rate/s: p99 (worst round: $worst)"
+}
+
+# Every share is hashed: as many as can be, then parts of what that round reached. For the former twice
+# as many shares are under way as are hashed at a time.
+verified() { # ALGO HASHED-AT-A-TIME
     kind=$(echo "$1" | tr -d /)
     start_pool "$1" --verify-threads "$threads"
     case $1 in rx/*) swarm "$kind" --sessions 1 --rate 1 --duration 3s ;; esac # makes the cache
     top=0
-    rm -f "$work"/best.*
+    rm -f "$work"/answers.*
     for _ in $rounds; do
-        swarm "$kind" --sessions 8 --rate 100000 --duration "$load"
+        swarm "$kind" --sessions $((2 * threads * $2)) --rate 100000 --duration "$load"
         most=$(calc 0 "$(of_swarm submits_per_s)")
         [ "$most" -lt "$top" ] || top=$most
+        note 100 "$most"
         for percent in $percents; do
-            steady "$kind" "$percent"
+            swarm "$kind" --sessions 64 --rate $((most * percent / 100)) --duration "$load"
+            check_answers "$kind at $percent %"
+            note "$percent" $((most * percent / 100))
         done
     done
     stop_pool "$kind"
     check "$kind: none was believed" test "$(of_pool unverified)" -eq 0
-    row "${kind}_per_s" "$top" /s "" "$1: shares, every one hashed, threads that hash: $threads"
-    for percent in $percents; do
-        read -r p99 rate <"$work/best.$percent"
-        row "${kind}_${percent}_p99_ms" "$p99" ms "< 100" "$1: answers, p99, at $percent % of that, $rate/s"
+    row "${kind}_per_s" "$top" /s "" "$1: shares when each is hashed, $threads thread(s)"
+    for percent in $percents 100; do
+        told "$percent"
     done
 }
 
 part_verify() {
     threads=$(($(nproc) > 1 ? $(nproc) - 1 : 1)) # the swarm wants to run, too
     for algo in $algos; do
-        verified "$algo"
+        case $algo in
+        rx/*) verified "$algo" 4 ;;
+        *) verified "$algo" 1 ;;
+        esac
     done
 }
 
 # Connections come, log in or not, and are reset.
-part_churn() {
+churned() { # NAME WORDS COUNTS...
+    who=$1 words=$2
+    shift 2
     start_pool cn/0
     total=0
     first=0
-    for count in $churn; do
-        swarm churn --sessions 0 --churn "$count" --connect-rate 1000000 --duration 30m
+    for count in "$@"; do
+        swarm "$who" --sessions 0 --churn "$count" --connect-rate 1000000 --duration 30m
         total=$((total + count))
         now=$(rss)
         [ "$first" -gt 0 ] || first=$now
-        check "churn: $count more came and went" test "$(of_swarm churned)" -eq "$count"
-        row "churn_${total}_kib" "$now" KiB "" "memory of the pool after $total connections"
+        check "$who: $count more came and went" test "$(of_swarm churned)" -eq "$count"
+        row "${who}_${total}_kib" "$now" KiB "" "memory of the pool after $total connections$words"
     done
-    stop_pool churn
-    check "churn: the pool saw all logins" test "$(of_pool sessions)" -eq $((total / 2))
-    check "churn: memory doesn't grow by more than 1 MiB" test $((now - first)) -le 1024
+    stop_pool "$who"
+    check "$who: the pool saw all logins" test "$(of_pool sessions)" -eq $((total / 2))
+    check "$who: memory doesn't grow by more than 1 MiB" test $((now - first)) -le 1024
+}
+
+# shellcheck disable=SC2086 # numbers
+part_churn() {
+    churned churn "" $churn
+    scheme=tls
+    churned churn_tls ", TLS" $tls_churn
+    scheme=tcp
 }
 
 # The table is for people; of the checks, what failed is.
