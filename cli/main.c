@@ -18,6 +18,7 @@ static const struct {
     {"cpu", plab_cmd_cpu, "CPU features, kernels, and why these"},
     {"topo", plab_cmd_topo, "topology and pinning plan"},
     {"pool", plab_cmd_pool, "the local testnet pool"},
+    {"ledger", plab_cmd_ledger, "what a pool recorded in a database: export, summary"},
     {"mine", plab_cmd_mine, "pinned workers feeding a Stratum client"},
     {"swarm", plab_cmd_swarm, "load for a pool: many light sessions, made-up shares"},
     {"lab", plab_cmd_lab, "run a whole scenario: lab run SCENARIO"},

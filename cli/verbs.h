@@ -12,9 +12,12 @@ typedef enum plab_status plab_verb_fn(int argc, char **argv, struct plab_error *
 
 plab_verb_fn plab_cmd_hash, plab_cmd_algos, plab_cmd_bench, plab_cmd_cpu, plab_cmd_topo,
     plab_cmd_pool, plab_cmd_mine, plab_cmd_lab, plab_cmd_report, plab_cmd_selftest, plab_cmd_swarm,
-    plab_cmd_version;
+    plab_cmd_ledger, plab_cmd_version;
 
 /* Below `lab`. */
 plab_verb_fn plab_cmd_lab_fidelity, plab_cmd_lab_flows, plab_cmd_lab_sample, plab_cmd_lab_detect;
+
+/* Below `ledger`. */
+plab_verb_fn plab_cmd_ledger_export, plab_cmd_ledger_summary;
 
 #endif

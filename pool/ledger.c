@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "pool/ledger_sqlite.h"
+#include "pool/ledger_db.h"
 
 #define LINE_START "{\"t_ns\":" /* of every line */
 
@@ -21,7 +21,7 @@ struct plab_ledger {
     int fd;       /* of lines */
     bool is_file; /* else a pipe or a terminal, which can't be cut */
     char *path;
-    struct plab_ledger_sqlite *sqlite; /* NULL: lines */
+    struct plab_ledger_db *db;         /* NULL: lines */
     struct plab_ledger_writer *writer; /* to it */
 };
 
@@ -126,12 +126,12 @@ static enum plab_status open_lines(struct plab_ledger *ledger, const char *algo,
     return status == PLAB_OK ? write_line(ledger, first_line(algo), err) : status;
 }
 
-static enum plab_status open_sqlite(struct plab_ledger *ledger, const char *algo,
-                                    struct plab_error *err) {
-    enum plab_status status = plab_ledger_sqlite_open(&ledger->sqlite, ledger->path, algo, err);
-    return status == PLAB_OK ? plab_ledger_writer_create(&ledger->writer, plab_ledger_sqlite_commit,
-                                                         ledger->sqlite, err)
-                             : status;
+static enum plab_status open_db(struct plab_ledger *ledger, const char *algo,
+                                struct plab_error *err) {
+    enum plab_status status = plab_ledger_db_open(&ledger->db, ledger->path, algo, err);
+    return status == PLAB_OK
+               ? plab_ledger_writer_create(&ledger->writer, plab_ledger_db_commit, ledger->db, err)
+               : status;
 }
 
 static bool is_database(const char *path) {
@@ -149,7 +149,7 @@ enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path, co
     }
     ledger->fd = -1;
     enum plab_status status =
-        is_database(path) ? open_sqlite(ledger, algo, err) : open_lines(ledger, algo, err);
+        is_database(path) ? open_db(ledger, algo, err) : open_lines(ledger, algo, err);
     if (status != PLAB_OK) {
         plab_ledger_close(&ledger);
         return status;
@@ -231,7 +231,7 @@ void plab_ledger_close(struct plab_ledger **ledger) {
             close((*ledger)->fd);
         }
         plab_ledger_writer_destroy(&(*ledger)->writer);
-        plab_ledger_sqlite_close(&(*ledger)->sqlite);
+        plab_ledger_db_close(&(*ledger)->db);
         free((*ledger)->path);
         free(*ledger);
         *ledger = NULL;

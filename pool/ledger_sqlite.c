@@ -1,284 +1,192 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pool/ledger_sqlite.h"
-
+/* A ledger in SQLite: write-ahead log, synced at each commit. */
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/hex.h"
-#include "base/log.h"
+#include "pool/ledger_backend_priv.h"
 
 #define BUSY_MS 10000 /* another pool writes to the same file */
-#define TEXT_CAP 1100
 
-static const char schema[] =
-    "CREATE TABLE runs (run INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, wall TEXT NOT NULL,"
-    " algo TEXT NOT NULL, pid INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE sessions (run INTEGER NOT NULL REFERENCES runs, session INTEGER NOT NULL,"
-    " peer TEXT, connected_ns INTEGER NOT NULL, login TEXT, agent TEXT, rig_id TEXT,"
-    " login_ns INTEGER, refused TEXT, difficulty INTEGER, closed_ns INTEGER, reason TEXT,"
-    " PRIMARY KEY (run, session)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE jobs (run INTEGER NOT NULL REFERENCES runs, session INTEGER, t_ns INTEGER"
-    " NOT NULL, job TEXT, height INTEGER, difficulty INTEGER) STRICT;"
-    "CREATE TABLE shares (run INTEGER NOT NULL REFERENCES runs, session INTEGER, t_ns INTEGER"
-    " NOT NULL, job TEXT, height INTEGER, nonce TEXT, verdict TEXT NOT NULL, difficulty INTEGER,"
-    " share_difficulty INTEGER, latency_us INTEGER NOT NULL, verify_us INTEGER NOT NULL,"
-    " verified INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE blocks (run INTEGER NOT NULL REFERENCES runs, session INTEGER, t_ns INTEGER"
-    " NOT NULL, height INTEGER, block TEXT, accepted INTEGER NOT NULL, text TEXT) STRICT;"
-    "CREATE TABLE events (run INTEGER NOT NULL REFERENCES runs, session INTEGER, t_ns INTEGER"
-    " NOT NULL, event TEXT NOT NULL, peer TEXT, job TEXT, height INTEGER, difficulty INTEGER,"
-    " block TEXT, seed TEXT, text TEXT) STRICT;"
-    "CREATE INDEX shares_by_session ON shares (run, session);";
-
-enum statement { BEGIN, COMMIT, CONNECT, LOGIN, DISCONNECT, JOB, SHARE, BLOCK, OTHER, STATEMENTS };
-
-/* All take their values by the same numbers, see bind_event(). */
-static const char *const sql[STATEMENTS] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [CONNECT] = "INSERT INTO sessions (run, session, connected_ns, peer) VALUES (?1, ?3, ?2, ?5)",
-    [LOGIN] = "UPDATE sessions SET login_ns = ?2, refused = ?4, login = ?6, agent = ?7,"
-              " rig_id = ?8, difficulty = ?11 WHERE run = ?1 AND session = ?3",
-    [DISCONNECT] = "UPDATE sessions SET closed_ns = ?2, reason = ?4"
-                   " WHERE run = ?1 AND session = ?3",
-    [JOB] = "INSERT INTO jobs VALUES (?1, ?3, ?2, ?9, ?10, ?11)",
-    [SHARE] = "INSERT INTO shares VALUES (?1, ?3, ?2, ?9, ?10, ?16, ?15, ?11, ?12, ?13, ?14, ?20)",
-    [BLOCK] = "INSERT INTO blocks VALUES (?1, ?3, ?2, ?10, ?17, ?19, ?4)",
-    [OTHER] = "INSERT INTO events VALUES (?1, ?3, ?2, ?21, ?5, ?9, ?10, ?11, ?17, ?18, ?4)",
-};
-
-struct plab_ledger_sqlite {
+struct store {
     sqlite3 *db;
     char *path;
-    int64_t run;
-    sqlite3_stmt *statements[STATEMENTS];
+    bool to_read;
+    sqlite3_stmt *statements[PLAB_LEDGER_STATEMENTS_MAX];
 };
 
 /* SQLite's words, and the system's where there are some: "disk I/O error" alone helps nobody. */
-static enum plab_status fail(const struct plab_ledger_sqlite *ledger, const char *what,
-                             struct plab_error *err) {
-    int code = sqlite3_errcode(ledger->db) & 0xff;
-    int reason = sqlite3_system_errno(ledger->db);
+static enum plab_status fail(const struct store *store, struct plab_error *err) {
+    int code = sqlite3_errcode(store->db) & 0xff;
+    int reason = sqlite3_system_errno(store->db);
     bool broken = code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
     bool of_system = reason != 0 && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN);
     return plab_fail(err, broken ? PLAB_E_INPUT : PLAB_E_IO, "cannot %s the ledger \"%s\": %s%s%s",
-                     what, ledger->path, sqlite3_errmsg(ledger->db), of_system ? ": " : "",
-                     of_system ? strerror(reason) : "");
+                     store->to_read ? "read" : "write to", store->path, sqlite3_errmsg(store->db),
+                     of_system ? ": " : "", of_system ? strerror(reason) : "");
 }
 
-/* ---- values ---- */
-
-static void bind_text(sqlite3_stmt *stmt, int at, const char *text) {
-    char safe[TEXT_CAP];
-    if (text != NULL && text[0] != '\0') {
-        plab_log_escape(text, strlen(text), safe, sizeof safe);
-        sqlite3_bind_text(stmt, at, safe, -1, SQLITE_TRANSIENT);
-    }
+static const char *name_of(const void *db) {
+    const struct store *store = db;
+    return store->path;
 }
 
-static void bind_hex(sqlite3_stmt *stmt, int at, const uint8_t *bytes, size_t len) {
-    char hex[2 * PLAB_BLOCK_ID_BYTES + 1];
-    if (bytes != NULL) {
-        plab_hex_encode(bytes, len, hex);
-        sqlite3_bind_text(stmt, at, hex, -1, SQLITE_TRANSIENT);
-    }
+static enum plab_status execute(void *db, const char *sql, struct plab_error *err) {
+    const struct store *store = db;
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? PLAB_OK : fail(store, err);
 }
 
-/* SQLite's integers have a sign. */
-static void bind_number(sqlite3_stmt *stmt, int at, uint64_t value) {
-    if (value != 0) {
-        sqlite3_bind_int64(stmt, at, value <= INT64_MAX ? (int64_t)value : INT64_MAX);
-    }
-}
+/* ---- reading ---- */
 
-/* A statement takes what it names; a number above its last is refused, which is no fault. */
-static void bind_event(sqlite3_stmt *stmt, int64_t run, const struct plab_pool_event *event) {
-    sqlite3_clear_bindings(stmt);
-    sqlite3_bind_int64(stmt, 1, run);
-    bind_number(stmt, 2, event->t_ns);
-    bind_number(stmt, 3, event->session);
-    bind_text(stmt, 4, event->text);
-    bind_text(stmt, 5, event->peer);
-    bind_text(stmt, 6, event->login);
-    bind_text(stmt, 7, event->agent);
-    bind_text(stmt, 8, event->rig_id);
-    bind_text(stmt, 9, event->job_id);
-    bind_number(stmt, 10, event->height);
-    bind_number(stmt, 11, event->difficulty);
-    bind_number(stmt, 12, event->share_difficulty);
-    sqlite3_bind_int64(stmt, 13, (int64_t)(event->latency_ns / 1000));
-    sqlite3_bind_int64(stmt, 14, (int64_t)(event->verify_ns / 1000));
-    bind_text(stmt, 15, plab_verdict_name(event->verdict));
-    bind_hex(stmt, 16, event->nonce, PLAB_BLOCK_NONCE_BYTES);
-    bind_hex(stmt, 17, event->id, PLAB_BLOCK_ID_BYTES);
-    bind_hex(stmt, 18, event->seed, PLAB_BLOCK_ID_BYTES);
-    sqlite3_bind_int(stmt, 19, event->accepted);
-    sqlite3_bind_int(stmt, 20, !event->unverified);
-    bind_text(stmt, 21, plab_pool_event_name(event->kind));
-}
-
-static enum statement statement_of(enum plab_pool_event_kind kind) {
-    switch (kind) {
-    case PLAB_POOL_EVENT_CONNECT:
-        return CONNECT;
-    case PLAB_POOL_EVENT_LOGIN:
-        return LOGIN;
-    case PLAB_POOL_EVENT_DISCONNECT:
-        return DISCONNECT;
-    case PLAB_POOL_EVENT_JOB:
-        return JOB;
-    case PLAB_POOL_EVENT_SHARE:
-        return SHARE;
-    case PLAB_POOL_EVENT_BLOCK:
-        return BLOCK;
+static struct plab_ledger_cell cell_of(sqlite3_stmt *stmt, int at) {
+    struct plab_ledger_cell cell = {.column = sqlite3_column_name(stmt, at)};
+    switch (sqlite3_column_type(stmt, at)) {
+    case SQLITE_INTEGER:
+        cell.type = PLAB_LEDGER_NUMBER;
+        cell.number = sqlite3_column_int64(stmt, at);
+        break;
+    case SQLITE_FLOAT:
+        cell.type = PLAB_LEDGER_REAL;
+        cell.real = sqlite3_column_double(stmt, at);
+        break;
+    case SQLITE_NULL:
+        break;
     default:
-        return OTHER;
+        cell.text = (const char *)sqlite3_column_text(stmt, at);
+        cell.type = cell.text != NULL ? PLAB_LEDGER_TEXT : PLAB_LEDGER_NULL;
+        break;
     }
+    return cell;
 }
 
-static enum plab_status step(struct plab_ledger_sqlite *ledger, enum statement which,
-                             struct plab_error *err) {
-    sqlite3_stmt *stmt = ledger->statements[which];
-    int rc = sqlite3_step(stmt);
-    enum plab_status status = rc == SQLITE_DONE ? PLAB_OK : fail(ledger, "write to", err);
-    sqlite3_reset(stmt);
-    return status;
-}
-
-enum plab_status plab_ledger_sqlite_commit(void *cookie, const struct plab_ledger_record *list,
-                                           struct plab_error *err) {
-    struct plab_ledger_sqlite *ledger = cookie;
-    enum plab_status status = step(ledger, BEGIN, err);
-    for (; status == PLAB_OK && list != NULL; list = list->next) {
-        enum statement which = statement_of(list->event.kind);
-        bind_event(ledger->statements[which], ledger->run, &list->event);
-        status = step(ledger, which, err);
+static enum plab_status hand_over(sqlite3_stmt *stmt, plab_ledger_row_fn *row, void *cookie,
+                                  struct plab_error *err) {
+    struct plab_ledger_cell cells[PLAB_LEDGER_COLUMNS_MAX];
+    const int count = sqlite3_column_count(stmt);
+    for (int i = 0; i < count && i < PLAB_LEDGER_COLUMNS_MAX; i++) {
+        cells[i] = cell_of(stmt, i);
     }
-    return status == PLAB_OK ? step(ledger, COMMIT, err) : status;
+    return row(cookie, cells, (size_t)count, err);
 }
 
-/* ---- opening ---- */
-
-static enum plab_status execute(struct plab_ledger_sqlite *ledger, const char *text,
-                                struct plab_error *err) {
-    return sqlite3_exec(ledger->db, text, NULL, NULL, NULL) == SQLITE_OK
-               ? PLAB_OK
-               : fail(ledger, "write to", err);
-}
-
-/* The number that a query gives. */
-static enum plab_status ask(struct plab_ledger_sqlite *ledger, const char *query, int64_t *out,
-                            struct plab_error *err) {
+static enum plab_status query(void *db, const char *sql, plab_ledger_row_fn *row, void *cookie,
+                              struct plab_error *err) {
+    const struct store *store = db;
     sqlite3_stmt *stmt = NULL;
     enum plab_status status = PLAB_OK;
-    if (sqlite3_prepare_v2(ledger->db, query, -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(stmt, 0);
-    } else {
-        status = fail(ledger, "read", err);
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW && (status = hand_over(stmt, row, cookie, err)) != PLAB_OK) {
+            break;
+        }
+    }
+    if (status == PLAB_OK && rc != SQLITE_DONE) {
+        status = fail(store, err);
     }
     sqlite3_finalize(stmt);
     return status;
 }
 
-/* Within a transaction: two pools may find the same new file. */
-static enum plab_status check_schema(struct plab_ledger_sqlite *ledger, struct plab_error *err) {
-    char text[64];
-    int64_t version = 0, objects = 0;
-    enum plab_status status = ask(ledger, "PRAGMA user_version", &version, err);
-    if (status == PLAB_OK) {
-        status = ask(ledger, "SELECT count(*) FROM sqlite_master", &objects, err);
-    }
-    if (status != PLAB_OK || version == PLAB_LEDGER_SQLITE_VERSION) {
-        return status;
-    }
-    if (version != 0 || objects != 0) {
-        return plab_fail(err, PLAB_E_INPUT,
-                         "the ledger \"%s\" has schema version %lld, this program writes %d; give "
-                         "another file",
-                         ledger->path, (long long)version, PLAB_LEDGER_SQLITE_VERSION);
-    }
-    status = execute(ledger, schema, err);
-    sqlite3_snprintf(sizeof text, text, "PRAGMA user_version = %d", PLAB_LEDGER_SQLITE_VERSION);
-    return status == PLAB_OK ? execute(ledger, text, err) : status;
+/* ---- writing ---- */
+
+static enum plab_status prepare(void *db, size_t which, const char *sql, struct plab_error *err) {
+    struct store *store = db;
+    return sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                              &store->statements[which], NULL) == SQLITE_OK
+               ? PLAB_OK
+               : fail(store, err);
 }
 
-static enum plab_status begin_run(struct plab_ledger_sqlite *ledger, const char *algo,
-                                  struct plab_error *err) {
-    char wall[PLAB_CLOCK_ISO_LEN];
-    plab_clock_iso(plab_clock_wall_ns(), wall);
-    char *text =
-        sqlite3_mprintf("INSERT INTO runs (t_ns, wall, algo, pid) VALUES (%llu, %Q, %Q, "
-                        "%lld)",
-                        (unsigned long long)plab_clock_ns(), wall, algo, (long long)getpid());
-    if (text == NULL) {
-        return plab_fail(err, PLAB_E_NOMEM, "no memory for the ledger");
+static enum plab_status begin(void *db, struct plab_error *err) {
+    return execute(db, "BEGIN IMMEDIATE", err);
+}
+
+static enum plab_status commit(void *db, struct plab_error *err) {
+    return execute(db, "COMMIT", err);
+}
+
+static void bind_value(sqlite3_stmt *stmt, int at, const struct plab_ledger_value *value) {
+    if (value->type == PLAB_LEDGER_NUMBER) {
+        sqlite3_bind_int64(stmt, at, value->number);
+    } else if (value->type == PLAB_LEDGER_TEXT) {
+        sqlite3_bind_text(stmt, at, value->text, -1, SQLITE_STATIC);
     }
-    enum plab_status status = execute(ledger, text, err);
-    sqlite3_free(text);
-    ledger->run = sqlite3_last_insert_rowid(ledger->db);
+}
+
+static enum plab_status put(void *db, size_t which, const struct plab_ledger_value *values,
+                            size_t count, struct plab_error *err) {
+    const struct store *store = db;
+    sqlite3_stmt *stmt = store->statements[which];
+    for (size_t i = 0; i < count; i++) {
+        bind_value(stmt, (int)i + 1, &values[i]);
+    }
+    enum plab_status status = sqlite3_step(stmt) == SQLITE_DONE ? PLAB_OK : fail(store, err);
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
     return status;
 }
 
-static enum plab_status set_up(struct plab_ledger_sqlite *ledger, const char *algo,
-                               struct plab_error *err) {
-    sqlite3_busy_timeout(ledger->db, BUSY_MS);
-    if (sqlite3_db_readonly(ledger->db, "main") == 1) {
-        return plab_fail(err, PLAB_E_IO, "the ledger \"%s\" may not be written to", ledger->path);
+/* ---- life ---- */
+
+static void close_store(void *db) {
+    struct store *store = db;
+    if (store == NULL) {
+        return;
     }
-    enum plab_status status = execute(ledger, "BEGIN IMMEDIATE", err);
-    if (status == PLAB_OK) {
-        status = check_schema(ledger, err);
+    for (size_t i = 0; i < PLAB_LEDGER_STATEMENTS_MAX; i++) {
+        sqlite3_finalize(store->statements[i]);
     }
-    if (status == PLAB_OK) {
-        status =
-            execute(ledger, "COMMIT; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err);
-    }
-    if (status == PLAB_OK) {
-        status = begin_run(ledger, algo, err);
-    }
-    for (int i = 0; i < STATEMENTS && status == PLAB_OK; i++) {
-        if (sqlite3_prepare_v3(ledger->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                               &ledger->statements[i], NULL) != SQLITE_OK) {
-            status = fail(ledger, "use", err);
-        }
-    }
-    return status;
+    sqlite3_close(store->db);
+    free(store->path);
+    free(store);
 }
 
-enum plab_status plab_ledger_sqlite_open(struct plab_ledger_sqlite **out, const char *path,
-                                         const char *algo, struct plab_error *err) {
-    struct plab_ledger_sqlite *ledger = calloc(1, sizeof *ledger);
-    *out = NULL;
-    if (ledger == NULL || (ledger->path = strdup(path)) == NULL) {
-        free(ledger);
+static enum plab_status open_file(struct store *store, struct plab_error *err) {
+    const int flags =
+        SQLITE_OPEN_NOMUTEX |
+        (store->to_read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) {
+        return fail(store, err);
+    }
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    return !store->to_read && sqlite3_db_readonly(store->db, "main") == 1
+               ? plab_fail(err, PLAB_E_IO, "the ledger \"%s\" may not be written to", store->path)
+               : PLAB_OK;
+}
+
+static enum plab_status open_store(void **out, const char *path, bool to_read,
+                                   struct plab_error *err) {
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL || (store->path = strdup(path)) == NULL) {
+        free(store);
         return plab_fail(err, PLAB_E_NOMEM, "no memory for the ledger");
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    enum plab_status status = sqlite3_open_v2(path, &ledger->db, flags, NULL) == SQLITE_OK
-                                  ? set_up(ledger, algo, err)
-                                  : fail(ledger, "open", err);
+    store->to_read = to_read;
+    enum plab_status status = open_file(store, err);
     if (status != PLAB_OK) {
-        plab_ledger_sqlite_close(&ledger);
+        close_store(store);
         return status;
     }
-    *out = ledger;
+    *out = store;
     return PLAB_OK;
 }
 
-void plab_ledger_sqlite_close(struct plab_ledger_sqlite **ledger) {
-    struct plab_ledger_sqlite *last = *ledger;
-    *ledger = NULL;
-    if (last == NULL) {
-        return;
-    }
-    for (int i = 0; i < STATEMENTS; i++) {
-        sqlite3_finalize(last->statements[i]);
-    }
-    sqlite3_close(last->db);
-    free(last->path);
-    free(last);
-}
+const struct plab_ledger_backend plab_ledger_sqlite = {
+    .begin_setup = "BEGIN IMMEDIATE",
+    .version = "PRAGMA user_version",
+    .objects = "SELECT count(*) FROM sqlite_master",
+    .schema = PLAB_LEDGER_TABLES("INTEGER", "INTEGER PRIMARY KEY", " STRICT",
+                                 " STRICT, WITHOUT ROWID") "PRAGMA user_version = 1",
+    .durable = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+    .begin_read = "BEGIN",
+    .open = open_store,
+    .close = close_store,
+    .name = name_of,
+    .execute = execute,
+    .query = query,
+    .prepare = prepare,
+    .begin = begin,
+    .put = put,
+    .commit = commit,
+};

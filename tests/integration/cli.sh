@@ -84,7 +84,7 @@ batch() {
 check "a batch answers every line, good and bad" batch
 
 helps() {
-    for verb in hash algos bench cpu topo pool mine "lab run" "lab detect" "lab sample" "lab fidelity" report selftest version; do
+    for verb in hash algos bench cpu topo pool mine "ledger export" "ledger summary" "lab run" "lab detect" "lab sample" "lab fidelity" report selftest version; do
         # shellcheck disable=SC2086 # "lab run" is two words
         "$POWLAB" $verb -h >"$work/short" 2>"$work/err" && [ ! -s "$work/err" ] &&
             "$POWLAB" $verb --help >"$work/long" && grep -q "^Examples:" "$work/long" &&
