@@ -16,11 +16,13 @@ static const struct plab_verb verb = {
     .usage = "[options] LEDGER",
     .examples = "  powlab ledger export pool.db >shares.csv\n"
                 "  powlab ledger export pool.db --format jsonl --table sessions\n",
-    .notes = "LEDGER is what `powlab pool --ledger` was given: a SQLite file, of any name here.\n"
-             "It may be read while the pool writes, and is then as it was at one moment.\n"
-             "CSV is that of RFC 4180 with line feeds: a header, absent values are empty. JSON\n"
-             "lines are one object a row with all columns, absent values null.\n"
-             "docs/ledger.md explains tables and columns.\n",
+    .notes =
+        "LEDGER is what `powlab pool --ledger` was given: a SQLite file, of any name here, or\n"
+        "postgresql://USER@ADDRESS/NAME with a lab address or ?host=/FOLDER of a socket.\n"
+        "It may be read while the pool writes, and is then as it was at one moment.\n"
+        "CSV is that of RFC 4180 with line feeds: a header, absent values are empty. JSON\n"
+        "lines are one object a row with all columns, absent values null.\n"
+        "docs/ledger.md explains tables and columns.\n",
 };
 
 enum format { CSV, JSONL };

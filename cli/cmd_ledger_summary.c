@@ -18,11 +18,13 @@ static const struct plab_verb verb = {
     .usage = "[options] LEDGER",
     .examples = "  powlab ledger summary pool.db\n"
                 "  powlab ledger summary --json - pool.db\n",
-    .notes = "LEDGER is what `powlab pool --ledger` was given: a SQLite file, of any name here.\n"
-             "It may be read while the pool writes, and is then as it was at one moment.\n"
-             "Work is the sum of the difficulties of accepted shares. A run without an end was\n"
-             "killed, or is still going on. The JSON has the schema powlab-ledger-summary/1\n"
-             "(docs/json.md).\n",
+    .notes =
+        "LEDGER is what `powlab pool --ledger` was given: a SQLite file, of any name here, or\n"
+        "postgresql://USER@ADDRESS/NAME with a lab address or ?host=/FOLDER of a socket.\n"
+        "It may be read while the pool writes, and is then as it was at one moment.\n"
+        "Work is the sum of the difficulties of accepted shares. A run without an end was\n"
+        "killed, or is still going on. The JSON has the schema powlab-ledger-summary/1\n"
+        "(docs/json.md).\n",
     .has_json = true,
 };
 
@@ -40,7 +42,7 @@ static const struct {
                " (SELECT count(*) FROM sessions WHERE login_ns IS NOT NULL AND refused IS NULL)"
                " AS logins, (SELECT count(*) FROM jobs) AS jobs, count(*) AS shares,"
                " coalesce(sum(" IS_GOOD "), 0) AS accepted, " WORK " AS accepted_work,"
-               " coalesce(sum(1 - verified), 0) AS unverified,"
+               " coalesce(sum(CASE WHEN verified = 0 THEN 1 ELSE 0 END), 0) AS unverified,"
                " (SELECT count(*) FROM blocks) AS blocks_found,"
                " (SELECT count(*) FROM blocks WHERE accepted = 1) AS blocks_accepted,"
                " CAST(avg(latency_us) AS DOUBLE PRECISION) AS latency_mean_us,"

@@ -53,6 +53,7 @@ static const struct plab_verb verb = {
                 "  powlab pool --listen 127.0.0.1:3334 --upstream 127.0.0.1:3333\n"
                 "  powlab pool --faults configs/faults/bad_day.yaml --ledger pool.jsonl\n"
                 "  powlab pool --ledger pool.db\n"
+                "  powlab pool --ledger postgresql://powlab@127.0.0.1/lab\n"
                 "  powlab pool --daemon http://127.0.0.1:18081 --difficulty 50\n",
     .notes =
         "Schemes of --listen: tcp:// (as without one), tls://, auto:// (TLS and plain on one\n"
@@ -68,7 +69,8 @@ static const struct plab_verb verb = {
         "With --upstream the pool is a proxy: workers share sessions of another lab pool, each\n"
         "with its own top byte of the nonce; their shares are judged by an easier target here\n"
         "and handed in when they meet that of the pool.\n"
-        "With --ledger FILE.db an accepted share is answered once it is on the disk.\n"
+        "With --ledger FILE.db or postgresql://USER@ADDRESS/NAME (a lab address, or\n"
+        "?host=/FOLDER of a socket) an accepted share is answered once it is on the disk.\n"
         "A miner may ask for a fixed difficulty: login \"name+N\" or password \"d=N\".\n",
     .has_json = true,
     .has_kernels = true,
@@ -150,8 +152,8 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          "end by itself after TIME (default: 1h)", 1, 30 * 24 * (uint64_t)HOUR_MS, NULL},
         {0, "faults", PLAB_OPT_TEXT, &options->faults_path, "FILE",
          "let things go wrong as this script says (configs/faults)", 0, 0, NULL},
-        {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE",
-         "record shares and all else: FILE.db is SQLite, others JSON lines", 0, 0, NULL},
+        {0, "ledger", PLAB_OPT_TEXT, &options->ledger_path, "FILE|URL",
+         "record all: FILE.db SQLite, postgresql:// URL, others JSON lines", 0, 0, NULL},
     };
     size_t operands;
     return plab_opt_parse(cli, &verb, opts, PLAB_ARRAY_LEN(opts), argc, argv, NULL, 0, &operands,

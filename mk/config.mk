@@ -19,7 +19,7 @@ B ?= build/$(if $(ARCH),$(ARCH),unknown)-$(CONFIG)$(if $(filter clang,$(COMPILER
 
 # What the rest of the program links; the core needs none of it.
 # libcpuid knows x86 processors only.
-PKGS := hwloc libuv libwebsockets openssl libpcap jansson libcyaml yaml-0.1 sqlite3 $(if $(filter x86_64,$(ARCH)),libcpuid)
+PKGS := hwloc libuv libwebsockets openssl libpcap jansson libcyaml yaml-0.1 sqlite3 libpq $(if $(filter x86_64,$(ARCH)),libcpuid)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -134,11 +134,6 @@ static enum plab_status open_db(struct plab_ledger *ledger, const char *algo,
                : status;
 }
 
-static bool is_database(const char *path) {
-    size_t len = strlen(path);
-    return len > 3 && strcmp(path + len - 3, ".db") == 0;
-}
-
 enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path, const char *algo,
                                   struct plab_error *err) {
     struct plab_ledger *ledger = calloc(1, sizeof *ledger);
@@ -149,7 +144,7 @@ enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path, co
     }
     ledger->fd = -1;
     enum plab_status status =
-        is_database(path) ? open_db(ledger, algo, err) : open_lines(ledger, algo, err);
+        plab_ledger_db_is_name(path) ? open_db(ledger, algo, err) : open_lines(ledger, algo, err);
     if (status != PLAB_OK) {
         plab_ledger_close(&ledger);
         return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The pool's record: a SQLite database when the file's name ends in ".db" (docs/ledger.md), else
- * one JSON object a line, only ever appended.
+ * The pool's record: a database when its name is postgresql://... or ends in ".db"
+ * (docs/ledger.md), else one JSON object a line, only ever appended.
  *
  * The first line of a run says `"event":"open"`, the schema, the wall time and the monotonic time,
  * so that records of several processes of a machine can be put on one axis. Passwords are never
@@ -18,7 +18,7 @@ struct plab_ledger;
 
 /* Opens `path` for appending, creating it if need be, and writes the first record. `algo` is the
  * name of the pool's algorithm. PLAB_E_IO names the path and the reason; PLAB_E_INPUT: it is no
- * ledger. */
+ * ledger; of URLs see plab_ledger_db_open(). */
 PLAB_NODISCARD enum plab_status plab_ledger_open(struct plab_ledger **out, const char *path,
                                                  const char *algo, struct plab_error *err);
 

@@ -66,10 +66,13 @@ struct plab_ledger_backend {
     enum plab_status (*put)(void *db, size_t which, const struct plab_ledger_value *values,
                             size_t count, struct plab_error *err);
     enum plab_status (*commit)(void *db, struct plab_error *err);
+    /* After PLAB_E_NETWORK: finds the server again, without what was prepared, and whether the
+     * last transaction is durable after all. NULL where no server can be gone. */
+    enum plab_status (*recover)(void *db, bool *committed, struct plab_error *err);
 };
 
 #define PLAB_LEDGER_STATEMENTS_MAX 8
 
-extern const struct plab_ledger_backend plab_ledger_sqlite;
+extern const struct plab_ledger_backend plab_ledger_sqlite, plab_ledger_postgres;
 
 #endif

@@ -41,6 +41,7 @@ enum field {
 };
 
 #define FIELDS_MAX 12
+#define RECOVERIES_MAX 3 /* of one transaction */
 
 static const struct {
     const char *sql;
@@ -212,14 +213,41 @@ static enum plab_status put(struct plab_ledger_db *db, const struct plab_pool_ev
     return db->backend->put(db->store, which, db->values, count, err);
 }
 
-enum plab_status plab_ledger_db_commit(void *cookie, const struct plab_ledger_record *list,
-                                       struct plab_error *err) {
-    struct plab_ledger_db *db = cookie;
+static enum plab_status write_all(struct plab_ledger_db *db, const struct plab_ledger_record *list,
+                                  struct plab_error *err) {
     enum plab_status status = db->backend->begin(db->store, err);
     for (; status == PLAB_OK && list != NULL; list = list->next) {
         status = put(db, &list->event, err);
     }
     return status == PLAB_OK ? db->backend->commit(db->store, err) : status;
+}
+
+static enum plab_status prepare(struct plab_ledger_db *db, struct plab_error *err) {
+    enum plab_status status = db->backend->execute(db->store, db->backend->durable, err);
+    for (size_t i = 0; i < STATEMENTS && status == PLAB_OK; i++) {
+        status = db->backend->prepare(db->store, i, statements[i].sql, err);
+    }
+    return status;
+}
+
+/* A server that is restarted takes the records again, unless it has them. */
+enum plab_status plab_ledger_db_commit(void *cookie, const struct plab_ledger_record *list,
+                                       struct plab_error *err) {
+    struct plab_ledger_db *db = cookie;
+    bool committed = false;
+    enum plab_status status = write_all(db, list, err);
+    for (int i = 0; i < RECOVERIES_MAX && status == PLAB_E_NETWORK && !committed &&
+                    db->backend->recover != NULL;
+         i++) {
+        status = db->backend->recover(db->store, &committed, err);
+        if (status == PLAB_OK) {
+            status = prepare(db, err);
+        }
+        if (status == PLAB_OK && !committed) {
+            status = write_all(db, list, err);
+        }
+    }
+    return committed ? PLAB_OK : status;
 }
 
 /* ---- opening ---- */
@@ -281,24 +309,13 @@ static enum plab_status begin_run(struct plab_ledger_db *db, const char *algo,
     return ask(db, sql, &db->run, err);
 }
 
-static enum plab_status prepare(struct plab_ledger_db *db, struct plab_error *err) {
-    enum plab_status status = PLAB_OK;
-    for (size_t i = 0; i < STATEMENTS && status == PLAB_OK; i++) {
-        status = db->backend->prepare(db->store, i, statements[i].sql, err);
-    }
-    return status;
-}
-
 static enum plab_status set_up(struct plab_ledger_db *db, const char *algo,
                                struct plab_error *err) {
     enum plab_status status = make_tables(db, err);
     if (status == PLAB_OK) {
-        status = db->backend->execute(db->store, db->backend->durable, err);
+        status = prepare(db, err);
     }
-    if (status == PLAB_OK) {
-        status = begin_run(db, algo, err);
-    }
-    return status == PLAB_OK ? prepare(db, err) : status;
+    return status == PLAB_OK ? begin_run(db, algo, err) : status;
 }
 
 static enum plab_status start_reading(struct plab_ledger_db *db, struct plab_error *err) {
@@ -313,9 +330,13 @@ static enum plab_status start_reading(struct plab_ledger_db *db, struct plab_err
                : status;
 }
 
-static const struct plab_ledger_backend *backend_of(const char *name) {
-    (void)name;
-    return &plab_ledger_sqlite;
+static bool is_url(const char *name) {
+    return strncmp(name, "postgresql://", 13) == 0 || strncmp(name, "postgres://", 11) == 0;
+}
+
+bool plab_ledger_db_is_name(const char *name) {
+    const size_t len = strlen(name);
+    return is_url(name) || (len > 3 && strcmp(name + len - 3, ".db") == 0);
 }
 
 /* `algo` NULL: to read. */
@@ -326,7 +347,7 @@ static enum plab_status open_db(struct plab_ledger_db **out, const char *name, c
     if (db == NULL) {
         return plab_fail(err, PLAB_E_NOMEM, "no memory for the ledger");
     }
-    db->backend = backend_of(name);
+    db->backend = is_url(name) ? &plab_ledger_postgres : &plab_ledger_sqlite;
     enum plab_status status = db->backend->open(&db->store, name, algo == NULL, err);
     if (status == PLAB_OK) {
         status = algo != NULL ? set_up(db, algo, err) : start_reading(db, err);

@@ -33,7 +33,7 @@ third_party() {
     libwebsockets.h) echo "net" ;;
     jansson.h) echo "daemon stratum pool_client pool lab bench bench/peers cli" ;;
     cyaml/* | yaml.h) echo "yaml lab pool" ;;
-    sqlite3.h) echo "pool cli" ;;
+    sqlite3.h | libpq-fe.h) echo "pool" ;;
     randomx.h) echo "bench/peers tests" ;;
     openssl/*) echo "net lab tests" ;;
     pcap/*) echo "lab" ;;

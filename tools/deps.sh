@@ -7,12 +7,12 @@ set -eu
 
 build="gcc libc6-dev make pkg-config git
 libhwloc-dev libuv1-dev libwebsockets-dev libwebsockets-evlib-uv libssl-dev libjansson-dev libcyaml-dev
-libyaml-dev libsqlite3-dev libpcap-dev libjs-dygraphs"
+libyaml-dev libsqlite3-dev libpq-dev libpcap-dev libjs-dygraphs"
 # libcpuid only knows x86.
 case "$(uname -m)" in x86_64) build="$build libcpuid-dev" ;; esac
 
 demo="tshark libndpi-bin yara"
-check="$demo sqlite3 libcriterion-dev openssl librandomx-dev monero
+check="$demo sqlite3 postgresql libcriterion-dev openssl librandomx-dev monero
 clang libclang-rt-dev clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps iproute2
 chromium python3 python3-jsonschema python3-prometheus-client"

@@ -62,10 +62,10 @@ texts() {
 # Whatever opens or accepts a connection passes the lab-only rule.
 guarded() {
     nothing "$(
-        git grep -lwE --untracked 'uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto' -- \
+        git grep -lwE --untracked 'uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto|PQconnectStartParams' -- \
             'base/*.c' 'pow/*.c' 'arch/*.c' 'host/*.c' 'stratum/*.c' 'pool_client/*.c' 'pool/*.c' 'net/*.c' 'daemon/*.c' \
             'bench/*.c' 'lab/*.c' 'cli/*.c' | while read -r file; do
-            grep -qE '\b(uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto)\(' "$file" || continue
+            grep -qE '\b(uv_tcp_connect|uv_tcp_bind|uv_accept|uv_udp_send|connect|bind|sendto|PQconnectStartParams)\(' "$file" || continue
             grep -q 'plab_netguard_' "$file" || echo "$file: a connection without base/netguard"
         done
     )"
@@ -80,7 +80,7 @@ scripts() {
 # but definitions that only the Makefile can give, and pow/aes_soft.c, whose tables of 2048 computed
 # entries take minutes.
 tidy() {
-    flags="-std=c11 -D_GNU_SOURCE -I. -msse4.1 -maes $(pkg-config --cflags hwloc libuv libwebsockets libpcap jansson libcyaml libcpuid)"
+    flags="-std=c11 -D_GNU_SOURCE -I. -msse4.1 -maes $(pkg-config --cflags hwloc libuv libwebsockets libpcap jansson libcyaml libcpuid sqlite3 libpq)"
     export flags
     # shellcheck disable=SC2016 # expanded by the inner shell
     sources | grep '\.c$' | grep -Ev '^(arch/arm/|tests/|cli/version\.c|pow/aes_soft\.c)' |

@@ -12,7 +12,7 @@ rows() {
 
 # Two runs, one of made-up shares of workers with awkward names, one of a real miner that finds blocks.
 start_pool "$db"
-python3 "$(dirname "$0")/../ledger_worker.py" "127.0.0.1:$(cat "$work/port")" 'a,"b" ' 25 "$work/seen" &
+python3 "$(dirname "$0")/../ledger_worker.py" "127.0.0.1:$(cat "$work/port")" 'a,"b" ' 15 "$work/seen" &
 workers=$!
 wait_for 20 test -s "$work/seen"
 
