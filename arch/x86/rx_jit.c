@@ -7,6 +7,14 @@
  * an iteration F and E are dead, so that a change of machines costs the integer registers, the
  * addresses and the constants.
  *
+ * Items are asked for ahead, and for all machines in one go. A prefetch retires without its data,
+ * but not without its translation: where that takes a walk through page tables, everything stands
+ * once the reorder buffer is full, which it is after one program. In a virtual machine whose host
+ * has small pages nearly every item takes a walk, whatever the pages of the guest; walks that are
+ * asked for together take place side by side. In v1 the item is that of the next iteration, so
+ * the end of an iteration that mixes it in is put off until the next machine's program has run. In
+ * v2 the items of two iterations are known, and asked for every other round.
+ *
  * Source: [RXSPEC] section 4.6.2; System V ABI, AMD64 supplement, for what is saved.
  */
 #include "arch/x86/rx_jit.h"
@@ -37,9 +45,23 @@ struct piece {
     const uint8_t *constants;
     bool reloads;    /* each iteration takes everything from memory: several machines in turn, or a
                         function call in between */
-    uint8_t *ending; /* displacement of the jump to code for the last iteration */
-    uint8_t *back;   /* where that code comes back to */
+    bool asks;       /* for its own item: no other machine in the loop */
+    uint8_t *ending; /* behind the jump to code for the last iteration; it comes back there */
 };
+
+/* ---- jumps ---- */
+
+/* je to somewhere that jump_ends_here() tells. */
+static uint8_t *jump_if_equal(uint8_t **at) {
+    plab_emit(at, 0x840F, 2);
+    plab_emit32(at, 0);
+    return *at;
+}
+
+static void jump_ends_here(uint8_t *jump, const uint8_t *at) {
+    const uint32_t distance = (uint32_t)(at - jump);
+    memcpy(jump - 4, &distance, 4);
+}
 
 /* ---- operands in the machine: [rbp + offset] ---- */
 
@@ -104,8 +126,7 @@ static void load_lines(struct piece *p) {
     }
 }
 
-/* Leaves in edx the address that is read now, and in eax (v1) or ecx (v2) the one that was just
- * made; ma and mx are as after the swap. */
+/* Leaves in edx the address that is read now; ma and mx are as after the swap. */
 static void choose_items(struct piece *p) {
     const uint8_t *reg = p->jit.m->program->read_reg;
     uint8_t **at = &p->jit.at;
@@ -141,16 +162,21 @@ static bool prefetch(struct piece *p, uint8_t hint, uint64_t modrm_sib) {
     return true;
 }
 
-static void prefetch_item(struct piece *p) {
-    const bool v2 = p->jit.m->params->v2;
-    if (v2) {
-        plab_emit(&p->jit.at, 0xE181, 2); /* and ecx, mask */
-    } else {
-        plab_emit(&p->jit.at, 0x25, 1); /* and eax, mask */
+/* Asks for the item that `member`, ma or mx, of the machine of `of` means. */
+static void prefetch_item(struct piece *p, const struct piece *of, uint32_t member) {
+    plab_emit(&p->jit.at, 0x858B, 2); /* mov eax, [member] */
+    plab_emit32(&p->jit.at, of->jit.machine + member);
+    plab_emit(&p->jit.at, 0x25, 1); /* and eax, mask */
+    plab_emit32(&p->jit.at, dataset_mask(of));
+    if (prefetch(p, of->jit.m->hints.item, 0x0784)) { /* [rdi + rax + offset] */
+        plab_emit32(&p->jit.at, dataset_offset(of));
     }
-    plab_emit32(&p->jit.at, dataset_mask(p));
-    if (prefetch(p, p->jit.m->hints.item, v2 ? 0x0F84 : 0x0784)) { /* [rdi + rcx or rax + offset] */
-        plab_emit32(&p->jit.at, dataset_offset(p));
+}
+
+/* In v1 the item of the next iteration, in v2 of the one after. */
+static void prefetch_newest_item(struct piece *p) {
+    if (p->asks) {
+        prefetch_item(p, p, p->jit.m->params->v2 ? OFFSET(mx) : OFFSET(ma));
     }
 }
 
@@ -199,17 +225,26 @@ static void mix_floats(struct piece *p) {
     }
 }
 
+/* mov [rsi + rcx + 8i], r_i: 40 bytes */
+#define STORE_INTEGERS_BYTES 40
+static void store_integers(struct piece *p) {
+    for (unsigned i = 0; i < 8; i++) {
+        plab_emit(&p->jit.at, 0x894C | BYTE(0x44 | REG(i), 2) | BYTE(0x0E, 3) | BYTE(8 * i, 4), 5);
+    }
+}
+
+static void store_floats(struct piece *p) {
+    for (unsigned i = 0; i < 4; i++) { /* movaps [rsi + rax + 16i], f_i */
+        plab_emit(&p->jit.at, 0x290F | BYTE(0x44 | REG(i), 2) | BYTE(0x06, 3) | BYTE(16 * i, 4), 5);
+    }
+}
+
 /* Registers back to the scratchpad; where both lines are the same, F wins. */
 static void store_lines(struct piece *p) {
-    uint8_t **at = &p->jit.at;
     with_member(p, 0x8D8B, 2, OFFSET(line[1])); /* mov ecx, [line1] */
     with_member(p, 0x858B, 2, OFFSET(line[0])); /* mov eax, [line0] */
-    for (unsigned i = 0; i < 8; i++) {          /* mov [rsi + rcx + 8i], r_i */
-        plab_emit(at, 0x894C | BYTE(0x44 | REG(i), 2) | BYTE(0x0E, 3) | BYTE(8 * i, 4), 5);
-    }
-    for (unsigned i = 0; i < 4; i++) { /* movaps [rsi + rax + 16i], f_i */
-        plab_emit(at, 0x290F | BYTE(0x44 | REG(i), 2) | BYTE(0x06, 3) | BYTE(16 * i, 4), 5);
-    }
+    store_integers(p);
+    store_floats(p);
 }
 
 /* Lines of the next iteration, and their way into the cache. */
@@ -229,9 +264,13 @@ static void choose_lines(struct piece *p) {
     prefetch(p, p->jit.m->hints.lines, 0x0E04); /* [rsi + rcx] */
 }
 
+static void leave_room_for_ending(struct piece *p) {
+    plab_emit(&p->jit.at, 0x01FB83, 3); /* cmp ebx, 1; je to the ending */
+    p->ending = jump_if_equal(&p->jit.at);
+}
+
 /* A whole iteration of one machine in a loop. */
 static void iteration(struct piece *p) {
-    uint8_t **at = &p->jit.at;
     if (p->reloads) {
         load_surroundings(p);
         load_integers(p);
@@ -241,10 +280,10 @@ static void iteration(struct piece *p) {
     if (p->jit.m->params->v2 && (p->jit.isa & RX_JIT_AES) == 0) {
         mix_floats(p); /* the call changes the registers below */
         choose_items(p);
-        prefetch_item(p);
+        prefetch_newest_item(p);
     } else {
         choose_items(p);
-        prefetch_item(p);
+        prefetch_newest_item(p);
         mix_floats(p); /* in the shadow of the item's load */
     }
     mix_item(p);
@@ -253,21 +292,47 @@ static void iteration(struct piece *p) {
     if (p->reloads) {
         save_integers(p);
     }
-    plab_emit(at, UINT64_C(0x840F01FB83), 5); /* cmp ebx, 1; je to the ending */
-    p->ending = *at;
-    plab_emit32(at, 0);
-    p->back = *at;
+    leave_room_for_ending(p);
+}
+
+/* The first part of an iteration, up to where the item is needed, with F already stored. */
+static void head(struct piece *p) {
+    load_surroundings(p);
+    load_integers(p);
+    load_lines(p);
+    plab_rx_jit_program(&p->jit);
+    choose_items(p);
+    with_member(p, 0x9589, 2, OFFSET(read)); /* mov [read], edx */
+    mix_floats(p);
+    save_integers(p);
+    with_member(p, 0x858B, 2, OFFSET(line[0])); /* mov eax, [line0] */
+    store_floats(p);
+    leave_room_for_ending(p);
+}
+
+/* The rest of it, some time later. The integers are not stored over an F in the same line. */
+static void finish(struct piece *p) {
+    uint8_t **at = &p->jit.at;
+    with_member(p, 0xB58B48, 3, OFFSET(scratchpad)); /* mov rsi, [scratchpad] */
+    with_member(p, 0x958B, 2, OFFSET(read));         /* mov edx, [read] */
+    with_member(p, 0x858B, 2, OFFSET(line[0]));      /* mov eax, [line0] */
+    with_member(p, 0x8D8B, 2, OFFSET(line[1]));      /* mov ecx, [line1] */
+    load_integers(p);
+    mix_item(p);
+    save_integers(p);
+    plab_emit(at, 0x74C839 | BYTE(STORE_INTEGERS_BYTES, 3), 4); /* cmp eax, ecx; je over them */
+    store_integers(p);
+    choose_lines(p);
 }
 
 /* After the last iteration: the registers that are hashed. Out of line, since it runs once. */
 static void ending(struct piece *p) {
     uint8_t **at = &p->jit.at;
-    const uint32_t distance = plab_emit_distance(p->ending, *at);
-    memcpy(p->ending, &distance, 4);
+    jump_ends_here(p->ending, *at);
     save_integers(p);
     save_floats(p);
     plab_emit(at, 0xE9, 1); /* jmp */
-    plab_emit32(at, plab_emit_distance(*at, p->back));
+    plab_emit32(at, plab_emit_distance(*at, p->ending));
 }
 
 /* ---- functions ---- */
@@ -300,6 +365,73 @@ static uint8_t *begin(struct plab_codemem *code) {
     return code->write + sizeof shared_constants;
 }
 
+/* Writes a part of a piece at `at`; returns where the next one goes. */
+static uint8_t *written(uint8_t *at, struct piece *p, void (*part)(struct piece *)) {
+    p->jit.at = at;
+    part(p);
+    return p->jit.at;
+}
+
+static void next_round(uint8_t **at, const uint8_t *top) {
+    plab_emit(at, 0x850FCBFF, 4); /* dec ebx; jnz to the top */
+    plab_emit32(at, plab_emit_distance(*at, top));
+}
+
+/* One machine, all of its registers in place from iteration to iteration if possible. */
+static uint8_t *loop_alone(struct piece *p, uint8_t *at) {
+    const uint8_t *top = at;
+    p->asks = true;
+    if (!p->reloads) {
+        at = written(at, p, load_surroundings);
+        top = at = written(at, p, load_integers);
+    }
+    at = written(at, p, iteration);
+    next_round(&at, top);
+    return at;
+}
+
+/* v1: the rest of an iteration follows on the head of the next machine's, that of the last
+ * machine's on the head of the first one's, but for the first round and the last. */
+static uint8_t *loop_v1(struct piece *piece, unsigned count, uint8_t *at) {
+    const uint8_t *const top = at;
+    for (unsigned i = 0; i < count; i++) {
+        at = written(at, &piece[i], head);
+        if (i > 0) {
+            at = written(at, &piece[i - 1], finish);
+            continue;
+        }
+        plab_emit(&at, 0xFB81, 2); /* cmp ebx, iterations; je */
+        plab_emit32(&at, piece->jit.m->params->program_iterations);
+        uint8_t *first = jump_if_equal(&at);
+        at = written(at, &piece[count - 1], finish);
+        jump_ends_here(first, at);
+    }
+    piece->jit.at = at;
+    for (unsigned i = 0; i < count; i++) {
+        prefetch_item(piece, &piece[i], OFFSET(ma));
+    }
+    at = piece->jit.at;
+    next_round(&at, top);
+    return written(at, &piece[count - 1], finish);
+}
+
+static uint8_t *loop_v2(struct piece *piece, unsigned count, uint8_t *at) {
+    const uint8_t *const top = at;
+    for (unsigned i = 0; i < count; i++) {
+        at = written(at, &piece[i], iteration);
+    }
+    plab_emit(&at, 0x01C3F6, 3); /* test bl, 1; je */
+    uint8_t *even = jump_if_equal(&at);
+    piece->jit.at = at;
+    for (unsigned i = 0; i < 2 * count; i++) { /* first those that are needed first */
+        prefetch_item(piece, &piece[i % count], i < count ? OFFSET(ma) : OFFSET(mx));
+    }
+    at = piece->jit.at;
+    jump_ends_here(even, at);
+    next_round(&at, top);
+    return at;
+}
+
 static plab_rx_loop_fn *make_loop(struct plab_rx_machine *machines, unsigned count,
                                   struct plab_codemem *code, unsigned isa) {
     if (code->bytes < count * PLAB_RX_MACHINE_CODE_BYTES || count > PLAB_RX_LOOP_LANES_MAX) {
@@ -312,29 +444,19 @@ static plab_rx_loop_fn *make_loop(struct plab_rx_machine *machines, unsigned cou
     plab_emit(&at, 0xD78948, 3); /* mov rdi, rdx */
     plab_emit(&at, 0xBB, 1);     /* mov ebx, iterations */
     plab_emit32(&at, params->program_iterations);
-    const uint8_t *top = at;
     for (unsigned i = 0; i < count; i++) {
-        struct piece *p = &piece[i];
-        *p = (struct piece){
-            .jit = {at, isa, (uint32_t)(i * sizeof *machines), &machines[i]},
+        piece[i] = (struct piece){
+            .jit = {NULL, isa, (uint32_t)(i * sizeof *machines), &machines[i]},
             .constants = code->write,
             .reloads = count > 1 || (params->v2 && (isa & RX_JIT_AES) == 0),
         };
-        if (!p->reloads) {
-            load_surroundings(p);
-            load_integers(p);
-            top = p->jit.at;
-        }
-        iteration(p);
-        at = p->jit.at;
     }
-    plab_emit(&at, 0x850FCBFF, 4); /* dec ebx; jnz to the top */
-    plab_emit32(&at, plab_emit_distance(at, top));
+    at = count == 1   ? loop_alone(piece, at)
+         : params->v2 ? loop_v2(piece, count, at)
+                      : loop_v1(piece, count, at);
     leave(&at);
     for (unsigned i = 0; i < count; i++) {
-        piece[i].jit.at = at;
-        ending(&piece[i]);
-        at = piece[i].jit.at;
+        at = written(at, &piece[i], ending);
     }
     return (plab_rx_loop_fn *)(uintptr_t)runs_at(code, start);
 }
