@@ -12,7 +12,7 @@ json="" parts=""
 while [ $# -gt 0 ]; do
     case $1 in
     --short)
-        sessions=200 hold=1.5 interval=1s load=500ms patience=30s rounds=1 algos=cn/0 percents=80
+        sessions=200 hold=1.5 interval=1s load=500ms patience=5m rounds=1 algos=cn/0 percents=80
         churn="500 500 1000" tls_churn="50 50"
         ;;
     --json)
@@ -73,10 +73,10 @@ start_pool() {
     rm -f "$work/port"
     "$POWLAB" pool -q -a "$algo" --listen "$scheme://127.0.0.1:0" --port-file "$work/port" --difficulty 1 \
         --network-difficulty 1000000000000 --max-connections 19000 --max-connections-per-host 19000 \
-        --max-handshakes-per-host 19000 --handshake-deadline 2m --tls-dir "$work/tls" \
+        --max-handshakes-per-host 19000 --handshake-deadline 10m --login-deadline 10m --tls-dir "$work/tls" \
         --bad-shares-max 1000000 --duration 1h --json "$work/pool.json" "$@" 2>"$work/pool.log" &
     pool=$!
-    wait_for 30 test -s "$work/port" || {
+    wait_for 120 test -s "$work/port" || {
         cat "$work/pool.log"
         exit 1
     }
