@@ -46,6 +46,7 @@ max_len() {
 dictionary() {
     case $1 in
     json | job | submit) echo stratum ;;
+    answer | wshello) echo http ;;
     *) echo "$1" ;;
     esac
 }
