@@ -17,6 +17,7 @@ const struct plab_fuzz_voice *plab_fuzz_voices(size_t *count) {
          false},
         {PLAB_TONGUE_STRATUM1, &plab_stratum1_voice, plab_stratum1_parse_reply, false, true, false},
         {PLAB_TONGUE_TEMPLATE, &plab_template_voice, plab_template_parse_reply, true, true, false},
+        {PLAB_TONGUE_COINHIVE, &plab_coinhive_voice, plab_coinhive_parse_reply, true, true, false},
     };
     *count = PLAB_ARRAY_LEN(voices);
     return voices;
@@ -25,7 +26,14 @@ const struct plab_fuzz_voice *plab_fuzz_voices(size_t *count) {
 enum plab_tongue plab_fuzz_tongue_of(const struct plab_dialect *dialect) {
     return dialect->parse_reply == plab_stratum1_parse_reply   ? PLAB_TONGUE_STRATUM1
            : dialect->parse_reply == plab_template_parse_reply ? PLAB_TONGUE_TEMPLATE
+           : dialect->parse_reply == plab_coinhive_parse_reply ? PLAB_TONGUE_COINHIVE
                                                                : PLAB_TONGUE_CRYPTONOTE;
+}
+
+enum plab_status plab_fuzz_parse_request(enum plab_tongue tongue, const char *line, size_t len,
+                                         struct plab_stratum_request *out, struct plab_error *err) {
+    return tongue == PLAB_TONGUE_COINHIVE ? plab_coinhive_parse_request(line, len, out, err)
+                                          : plab_stratum_parse_request(line, len, out, err);
 }
 
 bool plab_fuzz_same_id(const struct plab_stratum_id *a, const struct plab_stratum_id *b) {
@@ -94,14 +102,18 @@ void plab_fuzz_check_share(const struct plab_dialect *dialect, const struct plab
     const char *rest = text, *line;
     FUZZ_HOLDS(dialect->ask[PLAB_ASK_SUBMIT].build(text, sizeof text, ask) == strlen(text));
     size_t len = plab_fuzz_cut_line(&rest, &line);
-    FUZZ_HOLDS(plab_stratum_parse_request(line, len, &heard, &err) == PLAB_OK);
+    FUZZ_HOLDS(plab_fuzz_parse_request(tongue, line, len, &heard, &err) == PLAB_OK);
     FUZZ_HOLDS(heard.method == PLAB_METHOD_SUBMIT && heard.tongue == tongue);
-    FUZZ_HOLDS(!heard.id.is_text && heard.id.number == ask->id);
+    FUZZ_HOLDS(!heard.id.is_text && heard.id.number == (dialect->websocket ? 0 : ask->id));
     FUZZ_HOLDS(strcmp(got->job_id, sent->job_id) == 0);
     FUZZ_HOLDS(memcmp(got->nonce, sent->nonce, sizeof got->nonce) == 0);
     FUZZ_HOLDS(got->no_session == (tongue != PLAB_TONGUE_CRYPTONOTE));
     if (tongue == PLAB_TONGUE_CRYPTONOTE) {
         FUZZ_HOLDS(strcmp(got->session_id, sent->session_id) == 0);
+    }
+    FUZZ_HOLDS(got->claims_nothing ==
+               (tongue == PLAB_TONGUE_STRATUM1 || tongue == PLAB_TONGUE_TEMPLATE));
+    if (!got->claims_nothing) {
         FUZZ_HOLDS(memcmp(got->result, sent->result, sizeof got->result) == 0);
     }
     if (dialect == plab_dialect_list(&(size_t){0})) { /* the first says all */

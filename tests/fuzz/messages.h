@@ -22,6 +22,10 @@ const struct plab_fuzz_voice *plab_fuzz_voices(size_t *count);
 /* The tongue that a dialect's lines belong to. */
 enum plab_tongue plab_fuzz_tongue_of(const struct plab_dialect *dialect);
 
+/* A pool's parser of that tongue. */
+enum plab_status plab_fuzz_parse_request(enum plab_tongue tongue, const char *line, size_t len,
+                                         struct plab_stratum_request *out, struct plab_error *err);
+
 bool plab_fuzz_same_id(const struct plab_stratum_id *a, const struct plab_stratum_id *b);
 
 /* Cuts the first line off `*text` and returns its length without the LF. There must be one, and no

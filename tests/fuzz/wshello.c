@@ -40,19 +40,27 @@ static void check_refusal(unsigned status) {
     plab_fuzz_check_error(PLAB_E_NETWORK, &err);
 }
 
+static void check_agent(const struct plab_wshello *hello) {
+    FUZZ_HOLDS(plab_fuzz_ends(hello->agent, sizeof hello->agent));
+    for (const char *p = hello->agent; *p != '\0'; p++) {
+        FUZZ_HOLDS(*p >= ' ' && *p <= '~');
+    }
+}
+
 static void judge(const char *head, size_t len) {
-    char accept[PLAB_WS_ACCEPT_LEN] = "";
+    struct plab_wshello hello = {.accept = ""};
     struct plab_http_head parsed;
-    unsigned status = plab_wshello_judge(head, len, accept);
+    unsigned status = plab_wshello_judge(head, len, &hello);
+    check_agent(&hello);
     if (status != 0) {
-        FUZZ_HOLDS(accept[0] == '\0');
+        FUZZ_HOLDS(hello.accept[0] == '\0');
         check_refusal(status);
         return;
     }
     FUZZ_HOLDS(plab_http_head_parse(head, len, &parsed) == 0 && !parsed.has_body);
     FUZZ_HOLDS(parsed.method == PLAB_HTTP_GET && parsed.minor == 1 && parsed.query.at == NULL);
-    FUZZ_HOLDS(strlen(accept) == PLAB_WS_ACCEPT_LEN - 1);
-    check_answer(accept);
+    FUZZ_HOLDS(strlen(hello.accept) == PLAB_WS_ACCEPT_LEN - 1);
+    check_answer(hello.accept);
 }
 
 static void answered(const char *head, size_t len) {
@@ -64,8 +72,8 @@ static void answered(const char *head, size_t len) {
 
 /* Any agent, and a key of any bytes. */
 static void ask(const uint8_t *data, size_t size) {
-    char name[300], request[2048], key[PLAB_WS_KEY_LEN], accept[PLAB_WS_ACCEPT_LEN],
-        want[PLAB_WS_ACCEPT_LEN];
+    char name[300], request[2048], key[PLAB_WS_KEY_LEN], want[PLAB_WS_ACCEPT_LEN];
+    struct plab_wshello hello;
     const uint8_t *lf = memchr(data, '\n', size);
     uint8_t nonce[16] = {0};
     size_t len = lf != NULL ? (size_t)(lf - data) : size;
@@ -76,9 +84,10 @@ static void ask(const uint8_t *data, size_t size) {
     plab_wshello_key(nonce, key);
     len = plab_wshello_ask(request, sizeof request, LAB, "http://" LAB, name, key);
     FUZZ_HOLDS(len > 0 && plab_http_head_length(request, len) == len);
-    FUZZ_HOLDS(plab_wshello_judge(request, len, accept) == 0);
+    FUZZ_HOLDS(plab_wshello_judge(request, len, &hello) == 0);
+    check_agent(&hello);
     plab_wshello_accept(key, want);
-    FUZZ_HOLDS(strcmp(accept, want) == 0);
+    FUZZ_HOLDS(strcmp(hello.accept, want) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
