@@ -434,7 +434,8 @@ static uint8_t *loop_v2(struct piece *piece, unsigned count, uint8_t *at) {
 
 static plab_rx_loop_fn *make_loop(struct plab_rx_machine *machines, unsigned count,
                                   struct plab_codemem *code, unsigned isa) {
-    if (code->bytes < count * PLAB_RX_MACHINE_CODE_BYTES || count > PLAB_RX_LOOP_LANES_MAX) {
+    if (count == 0 || count > PLAB_RX_LOOP_LANES_MAX ||
+        code->bytes < count * PLAB_RX_MACHINE_CODE_BYTES) {
         return NULL;
     }
     const struct plab_rx_params *params = machines->params;
