@@ -69,12 +69,18 @@ static void check_login(const struct plab_dialect *dialect, const struct plab_st
     }
 }
 
+/* As it came, and with another nonce: a parser that read the wrong field would find it unchanged.
+ */
 static void check_share(const struct plab_dialect *dialect,
                         const struct plab_stratum_submit *sent) {
     static const struct plab_stratum_job job = {.blob_len = PLAB_STRATUM_BLOB_MIN};
     const struct plab_stratum_login login = {.login = "lab"};
-    plab_fuzz_check_share(
-        dialect, &(struct plab_dialect_ask){.id = 9, .login = &login, .submit = sent, .job = &job});
+    struct plab_stratum_submit other = *sent;
+    struct plab_dialect_ask ask = {.id = 9, .login = &login, .submit = sent, .job = &job};
+    plab_fuzz_check_share(dialect, &ask);
+    other.nonce[0] ^= 0xA5;
+    ask.submit = &other;
+    plab_fuzz_check_share(dialect, &ask);
 }
 
 static void check_keepalive(const struct plab_dialect *dialect, const char *session_id) {
