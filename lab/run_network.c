@@ -151,7 +151,7 @@ void plab_run_network_print(const struct plab_run_config *config) {
 
 /* ---- names ---- */
 
-/* One process beyond the cable: then it was the one. */
+/* One process beyond the cable: then it was the one that asked. */
 static const struct plab_run_slot *only_client(const struct plab_run *run) {
     const struct plab_run_slot *found = NULL;
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
@@ -176,6 +176,9 @@ static void tell_query(struct plab_run *run, const struct plab_dns_question *que
     }
     if (fields != NULL && asker != NULL) {
         json_object_set_new(fields, "process", json_string(asker->name));
+    }
+    /* Asking for a name isn't mining, whoever asks: only who never mines is benign in this too. */
+    if (asker != NULL && asker->role == PLAB_RUN_CONTROL) {
         plab_run_add_event(run, now_ns, "socket",
                            json_pack("{s:s, s:s}", "process", asker->name, "local", peer));
     }
