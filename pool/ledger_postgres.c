@@ -238,9 +238,8 @@ static enum plab_status send_sql(struct store *store, const char *sql, struct pl
 
 static enum plab_status take_number(void *cookie, const struct plab_ledger_cell *cells,
                                     size_t count, struct plab_error *err) {
-    (void)count;
     (void)err;
-    *(int64_t *)cookie = cells[0].number;
+    *(int64_t *)cookie = count > 0 ? cells[0].number : 0;
     return PLAB_OK;
 }
 
