@@ -102,6 +102,11 @@ static enum plab_status configure(struct options *options, const struct plab_cli
     config->handle_signals = true;
     config->log = &cli->log;
     enum plab_status status = plab_url_parse(options->pool, &config->pool, err);
+    if (status == PLAB_OK && config->pool.websocket) {
+        status = plab_fail(err, PLAB_E_USAGE,
+                           "swarm speaks lines; WebSocket is mine's: powlab mine "
+                           "-o ws://HOST:PORT --dialect ws-coinhive");
+    }
     return status == PLAB_OK ? fit_files(config, err) : status;
 }
 

@@ -34,7 +34,8 @@ static const struct plab_verb verb = {
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
         "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
         "ahead.\n" PLAB_TLS_NOTES PLAB_TUNE_NOTES
-        "--dialect: xmrig, xmr-stak, xmr-stak-cpu, cpuminer-multi, stratum1, getblocktemplate.\n"
+        "--dialect: xmrig, xmr-stak, xmr-stak-cpu, cpuminer-multi, stratum1, getblocktemplate, and\n"
+        "ws-coinhive, a browser miner's WebSocket, for -o ws://HOST:PORT and wss://HOST:PORT.\n"
         "On a terminal: h hash rate, p pause, r resume, s results, c connection, q quit.\n"
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
@@ -312,14 +313,14 @@ enum plab_status plab_mine_configure(struct plab_mine *mine, struct plab_error *
         status =
             plab_tls_options_set(&o->tls, mine->pools, o->urls.count, &config->client.tls, err);
     }
+    if (status == PLAB_OK && o->dialect != NULL) {
+        status = plab_dialect_find(o->dialect, &config->client.dialect, err);
+    }
     if (status == PLAB_OK) {
         status = plab_client_check(&config->client, err);
     }
     if (status == PLAB_OK) {
         status = make_login(&config->client.login, o, config->algo, err);
-    }
-    if (status == PLAB_OK && o->dialect != NULL) {
-        status = plab_dialect_find(o->dialect, &config->client.dialect, err);
     }
     if (status == PLAB_OK) {
         status = set_solo(mine, err);

@@ -339,6 +339,22 @@ static enum plab_status make_tls(const struct plab_client_config *config,
     return PLAB_OK;
 }
 
+/* WebSocket is what one dialect speaks, and no other. */
+static enum plab_status check_transport(const struct plab_client_config *config,
+                                        const struct plab_url *pool, struct plab_error *err) {
+    char name[PLAB_URL_NAME_LEN];
+    bool wanted = config->dialect != NULL && config->dialect->websocket;
+    if (wanted == pool->websocket) {
+        return PLAB_OK;
+    }
+    return wanted ? plab_fail(err, PLAB_E_USAGE,
+                              "--dialect %s speaks WebSocket; write ws://%s or wss://%s",
+                              config->dialect->name, plab_url_name(pool, name), name)
+                  : plab_fail(err, PLAB_E_USAGE,
+                              "pool %s: over WebSocket powlab speaks --dialect ws-coinhive only",
+                              plab_url_name(pool, name));
+}
+
 enum plab_status plab_client_check(const struct plab_client_config *config,
                                    struct plab_error *err) {
     if (config->pool_count > PLAB_CLIENT_POOLS_MAX) {
@@ -347,11 +363,12 @@ enum plab_status plab_client_check(const struct plab_client_config *config,
     }
     for (size_t i = 0; i < config->pool_count; i++) {
         struct sockaddr_storage addr;
-        if (plab_link_numeric(&config->pools[i], &addr)) {
-            enum plab_status status = plab_netguard_check((const struct sockaddr *)&addr, err);
-            if (status != PLAB_OK) {
-                return status;
-            }
+        enum plab_status status = check_transport(config, &config->pools[i], err);
+        if (status == PLAB_OK && plab_link_numeric(&config->pools[i], &addr)) {
+            status = plab_netguard_check((const struct sockaddr *)&addr, err);
+        }
+        if (status != PLAB_OK) {
+            return status;
         }
     }
     struct plab_tls_context *tls;

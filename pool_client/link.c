@@ -7,6 +7,7 @@
 
 #include "base/netguard.h"
 #include "pool_client/link_priv.h"
+#include "stratum/ws.h"
 
 #define QUEUE_MAX_BYTES (64 * 1024) /* lines that the pool hasn't read */
 #define TCP_KEEPALIVE_S 60
@@ -34,6 +35,7 @@ static void free_when_done(struct plab_link *link) {
     }
     const struct plab_link_events *events = link->events;
     plab_frame_free(&link->frame);
+    plab_link_ws_end(link);
     for (size_t i = 0; i < link->request_count; i++) {
         free(link->requests[i].line);
     }
@@ -47,6 +49,7 @@ void plab_link_close(struct plab_link *link) {
         return;
     }
     link->phase = PLAB_LINK_ENDED;
+    plab_link_ws_part(link, PLAB_WS_LEAVING);
     if (link->resolve != NULL) {
         plab_resolve_abandon(link->resolve);
         link->resolve = NULL;
@@ -72,9 +75,9 @@ void plab_link_fail(struct plab_link *link, enum plab_status status, const char 
 
 /* ---- sending ---- */
 
-bool plab_link_say(struct plab_link *link, const char *line, size_t len) {
+bool plab_link_send(struct plab_link *link, const void *bytes, size_t len) {
     struct plab_error err = {.text = ""};
-    enum plab_status status = plab_stream_send(link->stream, line, len, &err);
+    enum plab_status status = plab_stream_send(link->stream, bytes, len, &err);
     if (status == PLAB_E_RESOURCE) {
         plab_link_fail(link, PLAB_E_NETWORK, "the pool doesn't read what we send (%s)", err.text);
         return false;
@@ -89,6 +92,11 @@ bool plab_link_say(struct plab_link *link, const char *line, size_t len) {
     return true;
 }
 
+bool plab_link_say(struct plab_link *link, const char *line, size_t len) {
+    return link->ws != NULL ? plab_link_ws_say(link, PLAB_WS_TEXT, line, len)
+                            : plab_link_send(link, line, len);
+}
+
 static void on_drained(void *cookie) {
     struct plab_link *link = cookie;
     plab_link_arm(link); /* no write is waited for any more */
@@ -96,23 +104,33 @@ static void on_drained(void *cookie) {
 
 /* ---- reading ---- */
 
-static void note_incomplete_line(struct plab_link *link, bool had_line_end) {
-    bool incomplete = link->frame.len > 0 || link->frame.skipping;
+/* A message whose end is missing; `anew`: it isn't the one that was so before. */
+static void note_incomplete(struct plab_link *link, bool incomplete, bool anew) {
     if (!incomplete) {
         link->line_since_ms = UINT64_MAX;
-    } else if (had_line_end || link->line_since_ms == UINT64_MAX) {
+    } else if (anew || link->line_since_ms == UINT64_MAX) {
         link->line_since_ms = uv_now(link->home.loop);
     }
 }
 
-static void on_bytes(void *cookie, const char *bytes, size_t len) {
-    struct plab_link *link = cookie;
+/* Feeds the protocol; true when more of a message has to come. */
+static bool take_bytes(struct plab_link *link, const char *bytes, size_t len, bool *anew) {
+    if (link->ws != NULL) {
+        return plab_link_ws_bytes(link, bytes, len, anew);
+    }
     if (plab_frame_feed(&link->frame, bytes, len, plab_link_on_frame, link) != PLAB_OK) {
         plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to read");
-        return;
     }
+    *anew = memchr(bytes, '\n', len) != NULL;
+    return link->frame.len > 0 || link->frame.skipping;
+}
+
+static void on_bytes(void *cookie, const char *bytes, size_t len) {
+    struct plab_link *link = cookie;
+    bool anew = false;
+    bool incomplete = take_bytes(link, bytes, len, &anew);
     if (link->phase != PLAB_LINK_ENDED) {
-        note_incomplete_line(link, memchr(bytes, '\n', len) != NULL);
+        note_incomplete(link, incomplete, anew);
         plab_link_hand_out_job(link);
     }
     if (link->phase != PLAB_LINK_ENDED) {
@@ -135,6 +153,17 @@ static uint64_t write_since(const struct plab_link *link) {
     return link->stream != NULL ? plab_stream_waiting_since_ms(link->stream) : UINT64_MAX;
 }
 
+static const char *what_is_missing(const struct plab_link *link) {
+    if (link->phase == PLAB_LINK_RESOLVING) {
+        return "the name didn't resolve";
+    }
+    if (link->stream == NULL || !plab_stream_is_connected(link->stream)) {
+        return "no connection";
+    }
+    return plab_stream_is_open(link->stream) ? "no answer to the WebSocket handshake"
+                                             : "no end of the TLS handshake";
+}
+
 /* Fails the link if something took too long. */
 static void check_deadlines(struct plab_link *link, uint64_t now) {
     static const char *const what[] = {[PLAB_REQUEST_LOGIN] = "login",
@@ -142,11 +171,7 @@ static void check_deadlines(struct plab_link *link, uint64_t now) {
                                        [PLAB_REQUEST_KEEPALIVE] = "keepalive"};
     uint64_t reply_s = link->config->reply_timeout_ms;
     if (link->phase <= PLAB_LINK_CONNECTING && now >= link->connect_deadline_ms) {
-        bool connected = link->stream != NULL && plab_stream_is_connected(link->stream);
-        plab_link_fail(link, PLAB_E_NETWORK, "%s for %.1f s",
-                       link->phase == PLAB_LINK_RESOLVING ? "the name didn't resolve"
-                       : connected                        ? "no end of the TLS handshake"
-                                                          : "no connection",
+        plab_link_fail(link, PLAB_E_NETWORK, "%s for %.1f s", what_is_missing(link),
                        (double)link->config->connect_timeout_ms / 1000);
         return;
     }
@@ -233,8 +258,13 @@ static void tell_tls(struct plab_link *link) {
 }
 
 static void on_opened(void *cookie) {
-    tell_tls(cookie);
-    plab_link_login(cookie);
+    struct plab_link *link = cookie;
+    tell_tls(link);
+    if (link->ws != NULL) {
+        plab_link_ws_hello(link);
+    } else {
+        plab_link_login(link);
+    }
 }
 
 static void on_ended(void *cookie, enum plab_status status, const char *reason) {
@@ -368,6 +398,10 @@ struct plab_link *plab_link_open(uv_loop_t *loop, const struct plab_client_confi
                                  uint64_t *sequence, const struct plab_link_events *events) {
     struct plab_link *link = calloc(1, sizeof *link);
     if (link == NULL) {
+        return NULL;
+    }
+    if (pool->websocket && !plab_link_ws_begin(link)) {
+        free(link);
         return NULL;
     }
     link->config = config;

@@ -12,6 +12,7 @@
 #include "pool_client/client.h"
 #include "pool_client/resolve_priv.h"
 #include "stratum/frame.h"
+#include "stratum/ws.h"
 
 #define PLAB_REQUESTS_MAX 256 /* unanswered ones */
 #define PLAB_LINK_READ_BYTES 16384
@@ -116,6 +117,7 @@ struct plab_link {
     uint64_t line_since_ms;   /* a line is incomplete since; UINT64_MAX: none is */
 
     struct plab_frame frame;
+    struct plab_link_ws *ws; /* owned; NULL: lines */
     unsigned bad_lines;
     struct plab_request requests[PLAB_REQUESTS_MAX];
     size_t request_count;
@@ -133,6 +135,9 @@ struct plab_link {
 /* link.c: sends a message that the dialect built, as its transport has it; false when that failed,
  * and then the link has ended. */
 bool plab_link_say(struct plab_link *link, const char *line, size_t len);
+
+/* link.c: sends bytes as they are; false as above. */
+bool plab_link_send(struct plab_link *link, const void *bytes, size_t len);
 
 /* link.c: sets the timer to the nearest deadline. */
 void plab_link_arm(struct plab_link *link);
@@ -154,5 +159,25 @@ void plab_link_hand_out_job(struct plab_link *link);
 
 /* session.c: takes a line (a plab_frame_fn, `cookie` is the link). */
 bool plab_link_on_frame(void *cookie, enum plab_frame_event event, const char *line, size_t len);
+
+/* ---- link_ws.c: a link that speaks WebSocket ---- */
+
+/* Makes link->ws; false without memory. Frees it; NULL is fine. */
+PLAB_NODISCARD bool plab_link_ws_begin(struct plab_link *link);
+void plab_link_ws_end(struct plab_link *link);
+
+/* Asks for WebSocket on a connected socket. The login follows the answer. */
+void plab_link_ws_hello(struct plab_link *link);
+
+/* Sends a message without its LF, in a masked frame; false when the link has ended. */
+bool plab_link_ws_say(struct plab_link *link, enum plab_ws_opcode opcode, const char *text,
+                      size_t len);
+
+/* Takes bytes of the pool. True when more of a message has to come; `*anew`: not of the one that
+ * was incomplete before. */
+bool plab_link_ws_bytes(struct plab_link *link, const char *bytes, size_t len, bool *anew);
+
+/* Sends the close frame, if that is possible; once. `link->ws` may be NULL. */
+void plab_link_ws_part(struct plab_link *link, unsigned code);
 
 #endif

@@ -224,12 +224,12 @@ static int64_t id_number(const struct plab_stratum_id *id) {
     return strcmp(text, id->text) == 0 ? number : INT64_MAX;
 }
 
-/* Takes the request that a response answers out of the list: the oldest with its id. */
+/* Takes the request that a response answers out of the list: the oldest with its id, or of all. */
 static bool take_request(struct plab_link *link, const struct plab_stratum_reply *reply,
                          struct plab_request *out) {
     int64_t number = id_number(&reply->id);
     for (size_t i = 0; i < link->request_count; i++) {
-        if (link->requests[i].id == number) {
+        if (reply->in_order || link->requests[i].id == number) {
             *out = link->requests[i];
             link->request_count--;
             memmove(&link->requests[i], &link->requests[i + 1],
@@ -355,8 +355,11 @@ static void take_response(struct plab_link *link, const struct plab_stratum_repl
                           const char *why_no_job) {
     struct plab_request request;
     char shown[200] = "";
+    plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown);
     if (!take_request(link, reply, &request)) {
-        if (worth_a_line(&link->odd.unknown_id)) {
+        if (reply->in_order && !reply->ok && says_goodbye(reply->error)) {
+            plab_link_fail(link, PLAB_E_NETWORK, "the pool ended the session: %s", shown);
+        } else if (worth_a_line(&link->odd.unknown_id)) {
             plab_log_warn(link->config->log, "%s answered a request that isn't open; ignored (%u)",
                           link->name, link->odd.unknown_id);
         }
@@ -370,7 +373,6 @@ static void take_response(struct plab_link *link, const struct plab_stratum_repl
         take_login_reply(link, reply, why_no_job);
         return;
     }
-    plab_log_escape(reply->error, strlen(reply->error), shown, sizeof shown);
     if (why_no_job != NULL) {
         log_bad_message(link, &link->odd.bad_job, "a job that can't be used", why_no_job);
     } else if (reply->has_job) {

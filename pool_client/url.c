@@ -17,7 +17,7 @@ static enum plab_status bad_url(const char *text, const char *why, struct plab_e
     char shown[120];
     return plab_fail(err, PLAB_E_USAGE,
                      "pool address \"%s\" %s; write host:port, stratum+tcp://host:port or, for "
-                     "TLS, stratum+ssl://host:port",
+                     "TLS, stratum+ssl://host:port; ws:// and wss:// for WebSocket",
                      plab_log_escape(text, strlen(text), shown, sizeof shown), why);
 }
 
@@ -60,18 +60,25 @@ static bool split(const char *at, size_t len, const char **host, size_t *host_le
 }
 
 /* Takes the scheme off. False for one that nobody knows. */
-static bool take_scheme(const char **at, bool *tls) {
+static bool take_scheme(const char **at, struct plab_url *out) {
     static const struct {
         const char *prefix;
-        bool tls;
-    } schemes[] = {{"stratum+tcp://", false}, {"tcp://", false},     {"stratum+ssl://", true},
-                   {"stratum+tls://", true},  {"stratums://", true}, {"ssl://", true},
-                   {"tls://", true}};
+        bool tls, websocket;
+    } schemes[] = {{"stratum+tcp://", false, false},
+                   {"tcp://", false, false},
+                   {"stratum+ssl://", true, false},
+                   {"stratum+tls://", true, false},
+                   {"stratums://", true, false},
+                   {"ssl://", true, false},
+                   {"tls://", true, false},
+                   {"ws://", false, true},
+                   {"wss://", true, true}};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].prefix);
         if (strncmp(*at, schemes[i].prefix, len) == 0) {
             *at += len;
-            *tls = schemes[i].tls;
+            out->tls = schemes[i].tls;
+            out->websocket = schemes[i].websocket;
             return true;
         }
     }
@@ -83,7 +90,7 @@ enum plab_status plab_url_parse(const char *text, struct plab_url *out, struct p
     size_t host_len;
     memset(out, 0, sizeof *out);
     out->port = PLAB_URL_DEFAULT_PORT;
-    if (!take_scheme(&at, &out->tls)) {
+    if (!take_scheme(&at, out)) {
         return bad_url(text, "has a scheme that this build doesn't support", err);
     }
     size_t len = strlen(at);

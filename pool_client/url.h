@@ -14,14 +14,14 @@
 struct plab_url {
     char host[PLAB_URL_HOST_MAX + 1]; /* without brackets; letters, digits and -._:% only */
     uint16_t port;
-    bool tls;
+    bool tls, websocket;
 };
 
 /* Parses "host", "host:port" or "[ipv6]:port", each with an optional scheme in front and "/"
  * behind. Schemes: stratum+tcp:// and tcp:// as without one; stratum+ssl://, stratum+tls://,
- * stratums://, ssl:// and tls:// for TLS. PLAB_E_USAGE names what is wrong: another scheme, a user
- * or path in the address, a bad port. Whether the address is a lab one is checked when it is
- * resolved. */
+ * stratums://, ssl:// and tls:// for TLS; ws:// and wss:// for WebSocket, at its root. PLAB_E_USAGE
+ * names what is wrong: another scheme, a user or path in the address, a bad port. Whether the
+ * address is a lab one is checked when it is resolved. */
 PLAB_NODISCARD enum plab_status plab_url_parse(const char *text, struct plab_url *out,
                                                struct plab_error *err);
 

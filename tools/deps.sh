@@ -15,7 +15,7 @@ demo="tshark libndpi-bin yara"
 check="$demo sqlite3 postgresql libcriterion-dev openssl librandomx-dev monero
 clang libclang-rt-dev clang-format clang-tidy shellcheck
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user binutils curl procps iproute2
-chromium python3 python3-jsonschema python3-prometheus-client"
+chromium python3 python3-jsonschema python3-prometheus-client python3-websockets"
 
 case "${1:-}" in
 build) wanted=$build ;;

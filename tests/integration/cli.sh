@@ -57,6 +57,9 @@ check "pools and a daemon" refuses 2 "exclude each other" mine -o 127.0.0.1 --da
 check "rx/2 at a daemon" refuses 2 "needs a pool" mine --daemon http://127.0.0.1 -a rx/2
 check "an unknown dialect" refuses 2 "xmr-stak-cpu" mine -o 127.0.0.1 --dialect nobody
 check "a dialect that is none" refuses 2 "is no dialect" mine -o 127.0.0.1 --dialect ws-deepminer
+check "a dialect without its WebSocket" refuses 2 "write ws://127.0.0.1:3333" mine -o 127.0.0.1 --dialect ws-coinhive
+check "a WebSocket without its dialect" refuses 2 "--dialect ws-coinhive only" mine -o ws://127.0.0.1
+check "a WebSocket outside the lab" refuses 8 "8.8.8.8" mine -o ws://8.8.8.8:80 --dialect ws-coinhive
 check "a bad list of algorithms" refuses 2 "algo" mine -o 127.0.0.1 --algo-list rx/0,,cn/r
 check "a public pool by mapped address" refuses 8 "not a lab address" mine -o '[::ffff:8.8.8.8]:3333'
 check "a public listener" refuses 8 "not a lab address" pool --listen 0.0.0.0:3333

@@ -44,6 +44,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 }
 
 static void take_bytes(struct fake_conn *conn, const char *bytes, size_t len) {
+    if (conn->pool->on_bytes != NULL) {
+        conn->pool->on_bytes(conn, bytes, len);
+        return;
+    }
     for (size_t i = 0; i < len && !uv_is_closing((uv_handle_t *)&conn->tcp); i++) {
         if (bytes[i] != '\n') {
             CHECK(conn->len < sizeof conn->line - 1);

@@ -36,6 +36,8 @@ struct fake_pool {
     fake_line_fn *on_line;
     void *cookie;
     void (*on_connect)(struct fake_conn *conn); /* may be NULL */
+    /* Gets all bytes instead of `on_line`; NULL: none of them. */
+    void (*on_bytes)(struct fake_conn *conn, const char *bytes, size_t len);
     SSL_CTX *tls; /* borrowed, NULL: plain; set it before anybody connects */
     bool listening;
     unsigned connections; /* accepted so far */
