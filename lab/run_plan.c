@@ -60,7 +60,11 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
     char path[PATH_MAX];
     plab_argv_add(argv, "pool");
     plab_argv_add(argv, "--algo=%s", pool->algo);
-    plab_argv_add(argv, "--listen=%s%s", pool->tls ? "tls://" : "", pool->listen);
+    plab_argv_add(argv, "--listen=%s%s",
+                  pool->websocket ? (pool->tls ? "wss://" : "ws://")
+                  : pool->tls     ? "tls://"
+                                  : "",
+                  pool->listen);
     if (pool->tls) {
         plab_argv_add(argv, "--tls-dir=%s", plab_run_path(run->record, path, "raw/tls"));
         plab_argv_add(argv, "--tls-keylog=%s",

@@ -238,6 +238,7 @@ static enum plab_status take_pool(const struct plab_yaml_source *r, const struct
     RETURN_IF_BAD(get_text(r, "pool.faults", raw->faults, out->faults));
     out->tls = raw->tls != NULL && *raw->tls;
     out->nicehash = raw->nicehash != NULL && *raw->nicehash;
+    out->websocket = raw->websocket != NULL && *raw->websocket;
     return get_listen(r, raw->listen, &scenario->network, out->listen);
 }
 
@@ -290,6 +291,23 @@ static enum plab_status take_load_by(const struct plab_yaml_source *r,
     return PLAB_OK;
 }
 
+/* WebSocket is what one dialect speaks, and no other; it has schemes of its own. */
+static enum plab_status take_transport(const struct plab_yaml_source *r, const char *key,
+                                       const struct plab_scenario_pool *pool,
+                                       struct plab_scenario_worker *worker) {
+    bool browser = strcmp(worker->dialect, "ws-coinhive") == 0;
+    if (browser != pool->websocket) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key,
+                             "\"%s\" doesn't suit the pool: ws-coinhive and pool.websocket need "
+                             "each other",
+                             worker->dialect);
+    }
+    if (browser) {
+        snprintf(worker->scheme, sizeof worker->scheme, "%s", pool->tls ? "wss" : "ws");
+    }
+    return PLAB_OK;
+}
+
 static enum plab_status take_worker(const struct plab_yaml_source *r,
                                     const struct plab_raw_worker *raw, size_t index,
                                     struct plab_scenario *out) {
@@ -314,6 +332,7 @@ static enum plab_status take_worker(const struct plab_yaml_source *r,
     RETURN_IF_BAD(get_words(r, KEY("command"), raw->command, raw->command_count, worker->command,
                             &worker->command_count));
     RETURN_IF_BAD(plab_scenario_check_command(r, raw, index, out));
+    RETURN_IF_BAD(take_transport(r, KEY("dialect"), &out->pool, worker));
     for (size_t i = 0; i < index; i++) {
         if (strcmp(out->workers[i].name, worker->name) == 0) {
             return plab_yaml_bad(r, PLAB_E_INPUT, KEY("name"),

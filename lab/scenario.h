@@ -60,6 +60,7 @@ struct plab_scenario_pool {
     uint64_t job_interval_ms;    /* a new job at least this often */
     char listen[64];             /* lab address and port; port 0: any free one */
     bool tls, nicehash;
+    bool websocket; /* its workers are browsers: their dialect is ws-coinhive */
     char personality[PLAB_SCENARIO_NAME_MAX + 1]; /* "": powlab's own */
     char faults[PLAB_SCENARIO_TEXT_MAX + 1]; /* fault script, seen from the scenario's folder; "" */
 };

@@ -45,12 +45,19 @@ static const cyaml_schema_field_t network_fields[] = {
 };
 
 static const cyaml_schema_field_t pool_fields[] = {
-    TEXT(MAY, pool, algo),      NUMBER(pool, difficulty),
-    TEXT(MAY, pool, vardiff),   NUMBER(pool, network_difficulty),
-    NUMBER(pool, epoch_blocks), TEXT(MAY, pool, job_interval),
-    TEXT(MAY, pool, listen),    TEXT(MAY, pool, personality),
-    TEXT(MAY, pool, faults),    FLAG(pool, tls),
-    FLAG(pool, nicehash),       CYAML_FIELD_END,
+    TEXT(MAY, pool, algo),
+    NUMBER(pool, difficulty),
+    TEXT(MAY, pool, vardiff),
+    NUMBER(pool, network_difficulty),
+    NUMBER(pool, epoch_blocks),
+    TEXT(MAY, pool, job_interval),
+    TEXT(MAY, pool, listen),
+    TEXT(MAY, pool, personality),
+    TEXT(MAY, pool, faults),
+    FLAG(pool, tls),
+    FLAG(pool, nicehash),
+    FLAG(pool, websocket),
+    CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t worker_fields[] = {

@@ -26,7 +26,7 @@ struct plab_raw_network {
 struct plab_raw_pool {
     char *algo, *vardiff, *job_interval, *listen, *personality, *faults;
     int64_t *difficulty, *network_difficulty, *epoch_blocks;
-    bool *tls, *nicehash;
+    bool *tls, *nicehash, *websocket;
 };
 
 struct plab_raw_worker {
