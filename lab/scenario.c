@@ -291,12 +291,12 @@ static enum plab_status take_load_by(const struct plab_yaml_source *r,
     return PLAB_OK;
 }
 
-/* WebSocket is what one dialect speaks, and no other; it has schemes of its own. */
+/* WebSocket is what one dialect of ours speaks, and no other; it has schemes of its own. */
 static enum plab_status take_transport(const struct plab_yaml_source *r, const char *key,
                                        const struct plab_scenario_pool *pool,
                                        struct plab_scenario_worker *worker) {
     bool browser = strcmp(worker->dialect, "ws-coinhive") == 0;
-    if (browser != pool->websocket) {
+    if (browser != pool->websocket && worker->command_count == 0) {
         return plab_yaml_bad(r, PLAB_E_INPUT, key,
                              "\"%s\" doesn't suit the pool: ws-coinhive and pool.websocket need "
                              "each other",

@@ -131,7 +131,7 @@ static void open_ws(struct bench *bench, const struct script *script, SSL_CTX *t
     struct plab_url url;
     struct plab_error err;
     open_bench(bench);
-    if (script->failure != NULL && strstr(script->failure, " for 0.") != NULL) {
+    if (script->failure != NULL && strstr(script->failure, "for 0.") != NULL) {
         bench->config.connect_timeout_ms = bench->config.reply_timeout_ms = 60;
     }
     memset(&server, 0, sizeof server);
@@ -201,7 +201,7 @@ static void run_script(const struct script *script, SSL_CTX *tls) {
                   script->name, bench.state_text);
         CHECK_STR(bench.job_id, "j1");
     } else {
-        bool waits = strstr(script->failure, " for 0.") != NULL;
+        bool waits = strstr(script->failure, "for 0.") != NULL;
         run_until(&bench, waits ? has_failed : has_failed_three_times, 5000);
         CHECK_MSG(bench.online == 0 && bench.jobs == 0, "%s", script->name);
         CHECK_MSG(strstr(bench.state_text, script->failure) != NULL, "%s: %s", script->name,

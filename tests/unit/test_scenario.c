@@ -291,6 +291,12 @@ TEST(scenario, bad_shapes_are_named) {
         {"name: s\npool: {}\nworkers: [{name: w, scheme: http}]\nphases: [{name: p, duration: "
          "1s}]\n",
          "\"http\" is none of"},
+        {"name: s\npool: {websocket: true}\nworkers: [{name: w, dialect: xmrig}]\n"
+         "phases: [{name: p, duration: 1s}]\n",
+         "t:3:21: workers[0].dialect: \"xmrig\" doesn't suit the pool"},
+        {"name: s\npool: {}\nworkers: [{name: w, dialect: ws-coinhive}]\n"
+         "phases: [{name: p, duration: 1s}]\n",
+         "need each other"},
         {"name: s\npool: {}\nworkers: [{name: w}]\nphases: [{name: p, duration: 1s, controls: "
          "[c]}]\n",
          "phases[0].controls[0]: \"c\" is no name of a control"},
