@@ -34,8 +34,8 @@ static const struct plab_verb verb = {
         "the lab-only rule refused. Ctrl-C ends it at once, with the summary.\n"
         "A RandomX seed that a job announces (next_seed_hash) gets its cache built "
         "ahead.\n" PLAB_TLS_NOTES PLAB_TUNE_NOTES
-        "--dialect: xmrig, xmr-stak, xmr-stak-cpu, cpuminer-multi, stratum1, getblocktemplate, and\n"
-        "ws-coinhive, a browser miner's WebSocket, for -o ws://HOST:PORT and wss://HOST:PORT.\n"
+        "--dialect: xmrig, xmr-stak, xmr-stak-cpu, cpuminer-multi, stratum1, getblocktemplate;\n"
+        "ws-coinhive, a browser miner's, for pools at -o ws://HOST:PORT and wss://HOST:PORT.\n"
         "On a terminal: h hash rate, p pause, r resume, s results, c connection, q quit.\n"
         "--stats appends {\"t_ns\",\"hashes\",\"accepted\",\"rejected\"} to a file every second.\n",
     .has_json = true,
