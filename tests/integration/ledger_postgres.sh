@@ -11,6 +11,13 @@ bin=$(pg_config --bindir 2>/dev/null)
     echo "ledger_postgres: PostgreSQL is missing (tools/deps.sh check)" >&2
     exit 1
 }
+# What a killed server leaves in shared memory is its successor's to remove, which ends by itself.
+server=
+end() {
+    [ -z "$server" ] || kill -INT "$server" 2>/dev/null && wait "$server" 2>/dev/null
+    cleanup
+}
+trap end EXIT
 home=$work/postgres
 mkdir "$home"
 unprivileged=
