@@ -268,8 +268,9 @@ void plab_run_plan_want(struct plab_run_slot *slot, const struct plab_scenario_p
 static void print_argv(const struct plab_run_slot *slot, uint64_t left_ms) {
     struct plab_argv argv = {.count = 0};
     plab_run_plan_argv(slot, left_ms, &argv);
-    bool own = strcmp(argv.items[0], slot->run->config->program) == 0;
-    printf("  %s:\n    %s", slot->name, own ? "powlab" : argv.items[0]);
+    const char *program = argv.count > 0 ? argv.items[0] : "";
+    bool own = strcmp(program, slot->run->config->program) == 0;
+    printf("  %s:\n    %s", slot->name, own ? "powlab" : program);
     for (size_t i = 1; i < argv.count; i++) {
         printf(" %s", argv.items[i]);
     }

@@ -17,11 +17,12 @@ read_by() { # file tshark-options...
     shift
     tshark -r "$file" "$@" 2>/dev/null
 }
-are_there() { # processes in namespaces of a run
-    grep -qsE '(client0|pool0):' /proc/[0-9]*/net/dev
+home=10.77.$(($$ % 250 + 1)) # others may run this at the same time
+are_there() { # processes in namespaces of this test's runs
+    grep -qsF "$home.2" /proc/[0-9]*/net/fib_trie
 }
-links() { # names of links and namespaces of this machine
-    ip -o link | cut -d: -f2
+links() { # this machine's ends of cables, and its namespaces' names
+    ip -o link | grep -E 'client0|pool0'
     ip netns
 }
 ended() { # PID: it is gone, but for whoever should have reaped it
@@ -69,6 +70,7 @@ label: cryptomining
 seed: 3
 network:
   mode: namespaces
+  client: $home.2/24
   mtu: 600
   names: [{name: pool.lab.example, address: 203.0.113.7, ttl_seconds: 9}]
 pool: {algo: cn/1, difficulty: 2, job_interval: 1s}
@@ -108,7 +110,7 @@ check "nothing is left" wait_for 10 nothing_left
 check "nor what the program put into the background" wait_for 5 ended "$(cat "$run/raw/worker-other/pid")"
 
 same "flows go from 10.x to 203.0.113.x" \
-    "$(awk -F, 'NR > 1 && $8 != 53 {print $5, $7, $8}' "$run/flows.csv" | sort -u)" "10.20.0.2 203.0.113.7 3333"
+    "$(awk -F, 'NR > 1 && $8 != 53 {print $5, $7, $8}' "$run/flows.csv" | sort -u)" "$home.2 203.0.113.7 3333"
 same "two workers' flows are labelled" \
     "$(awk -F, '$8 == 3333' "$run/flows.csv" | grep -o ',positive,1,cryptomining,.*lab-[0-9a-f]*-[a-z]*,' |
         grep -o 'worker-[a-z]*' | sort -u | tr '\n' ' ')" "worker-other worker-own "
@@ -117,17 +119,17 @@ same "as many as logins" "$(awk -F, '$8 == 3333' "$run/flows.csv" | grep -c ,pos
 check "the other program's process is told as a miner" \
     grep -q '"event":"process_start","process":"worker-other".*"mining":true.*"login":"lab-' "$run/truth.jsonl"
 check "and watched" grep -q ',worker-other,' "$run/processes.csv"
-check "the network is told" grep -q '"event":"network_ready","mode":"namespaces","client":"10.20.0.2","pool":"203.0.113.7","pool_name":"pool.lab.example"' "$run/truth.jsonl"
+check "the network is told" grep -q '"event":"network_ready","mode":"namespaces","client":"'"$home.2"'","pool":"203.0.113.7","pool_name":"pool.lab.example"' "$run/truth.jsonl"
 
 same "the name was answered in the capture" \
     "$(read_by "$run/run.pcapng" -Y 'dns.a && dns.qry.name == "pool.lab.example"' -T fields -e ip.src -e dns.a -e dns.resp.ttl | tr '\t' ' ' | sort -u)" \
-    "10.20.0.1 203.0.113.7 9"
+    "$home.1 203.0.113.7 9"
 check "another name wasn't" test -n "$(read_by "$run/run.pcapng" -Y 'dns.flags.rcode == 3 && dns.qry.name == "donate.example.org"')"
 check "both are in the truth" sh -c 'grep -q "\"event\":\"dns_query\".*\"name\":\"donate.example.org\".*NXDOMAIN" "$1" &&
     grep -q "\"event\":\"dns_query\".*\"name\":\"pool.lab.example\".*\"address\":\"203.0.113.7\"" "$1"' sh "$run/truth.jsonl"
 same "nobody else was ever addressed" \
     "$(read_by "$run/run.pcapng" -Y ip -T fields -e ip.dst | sort -u | tr '\n' ' ')" \
-    "10.20.0.1 10.20.0.2 203.0.113.7 "
+    "$home.1 $home.2 203.0.113.7 "
 check "no packet is longer than the network allows" \
     test "$(read_by "$run/run.pcapng" -Y ip -T fields -e ip.len | sort -n | tail -n 1)" -le 600
 
@@ -197,7 +199,7 @@ if $unprivileged unshare -Urn true 2>/dev/null; then
     same "a run in a user namespace of its own" $? 0
     [ -s "$run/run.pcapng" ] || tail -n 3 "$work/said"
     check "which is told" grep -q '"event":"network_ready".*"user_namespace":true' "$run/truth.jsonl"
-    check "captures too" grep -q ',10.20.0.2,[0-9]*,203.0.113.7,3333,.*,positive,' "$run/flows.csv"
+    check "captures too" grep -q ",$home.2,[0-9]*,203.0.113.7,3333,.*,positive," "$run/flows.csv"
     check "and has no way out" grep -qx "8.8.8.8/53 connect: Network is unreachable" "$run/logs/worker-other.log"
     check "nor leftovers" wait_for 10 nothing_left
 else
