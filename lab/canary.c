@@ -179,7 +179,7 @@ enum plab_status plab_canary_evidence(struct plab_evidence *out, const char *inp
                                       const char *text, struct plab_error *err) {
     memset(out, 0, sizeof *out);
     out->cpus = 1;
-    out->mining_from_s = NAN;
+    out->start_ns = out->start_wall_s = out->mining_from_s = NAN;
     out->samples = json_array();
     enum plab_status status = PLAB_OK;
     if (out->samples == NULL || !add_units(out)) {

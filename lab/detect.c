@@ -191,6 +191,71 @@ static void look_at_live_output(struct plab_detection *detection,
     }
 }
 
+/* ---- what watched the whole run ---- */
+
+/* Takes the alerts about processes whose keys begin so out of the list; true when there were any.
+ */
+static bool take_out(struct plab_alerts *alerts, const char *prefix) {
+    size_t kept = 0, count = alerts->count;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(alerts->items[i].key, prefix, strlen(prefix)) != 0) {
+            alerts->items[kept++] = alerts->items[i];
+        }
+    }
+    alerts->count = kept;
+    return kept < count;
+}
+
+static bool has_process(const struct plab_evidence *evidence, const char *prefix) {
+    for (size_t i = 0; i < evidence->unit_count; i++) {
+        const struct plab_unit *unit = &evidence->units[i];
+        if (unit->kind == PLAB_UNIT_PROCESS && strncmp(unit->key, prefix, strlen(prefix)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Its canaries were processes of the run (run_watch.c). */
+static void judge_watch_canaries(struct plab_detection *detection,
+                                 const struct plab_evidence *evidence) {
+    char fire[80], quiet[80];
+    const char *name = detection->file->detector->name;
+    snprintf(fire, sizeof fire, "canary-%.50s-fire#", name);
+    snprintf(quiet, sizeof quiet, "canary-%.50s-quiet#", name);
+    detection->canary_fired = take_out(&detection->alerts, fire);
+    detection->canary_quiet = !take_out(&detection->alerts, quiet);
+    if (!has_process(evidence, fire) || !has_process(evidence, quiet)) {
+        set_state(detection, PLAB_DETECT_NOT_RUNNING, "the run was over before its canaries");
+    } else if (!detection->canary_fired || !detection->canary_quiet) {
+        set_state(detection, PLAB_DETECT_NOT_RUNNING,
+                  detection->canary_fired ? "it fired on the canary that must not make it fire"
+                                          : "it stayed silent on the canary that must make it fire "
+                                            "(what it said is in raw/live)");
+    }
+}
+
+/* Programs that watch everything ran beside the run, by run_watch.c. */
+static void look_at_watch(struct plab_detection *detection, const struct plab_evidence *evidence) {
+    char path[PATH_MAX + 256];
+    struct plab_error err = {.text = ""};
+    const struct plab_detector_file *file = detection->file;
+    const struct plab_program_reading reading = {.evidence = evidence, .t_s = NAN};
+    snprintf(path, sizeof path, "%s/raw/live/%s.out", evidence->folder, file->detector->name);
+    if (!is_there(path)) {
+        bool installed = plab_program_is_there(file, &err);
+        set_state(detection, installed ? PLAB_DETECT_NOT_APPLICABLE : PLAB_DETECT_NOT_INSTALLED,
+                  installed ? "it watches a run from its start on, and did not watch this one"
+                            : err.text);
+    } else if (plab_program_read_file(file, path, &reading, &detection->alerts, &err) != PLAB_OK) {
+        set_state(detection, PLAB_DETECT_FAILED, err.text);
+    } else {
+        judge_watch_canaries(detection, evidence);
+    }
+}
+
+/* ---- own rules ---- */
+
 static void look_natively(struct plab_detection *detection, const struct plab_evidence *evidence) {
     struct plab_error err = {.text = ""};
     const struct {
@@ -232,10 +297,13 @@ void plab_detect_one(struct plab_detection *out, const struct plab_detector_file
         return;
     }
     plab_program_version(file, out->version, sizeof out->version);
-    if (!pass_canaries(out, folder)) {
+    bool watched = is_input(out, "events");
+    if (!watched && !pass_canaries(out, folder)) {
         return;
     }
-    if (file->detector->native != NULL) {
+    if (watched) {
+        look_at_watch(out, evidence);
+    } else if (file->detector->native != NULL) {
         look_natively(out, evidence);
     } else if (is_input(out, "process")) {
         look_at_live_output(out, evidence);

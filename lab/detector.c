@@ -27,11 +27,17 @@
 #define NUMBER(name) CYAML_FIELD_FLOAT_PTR(#name, MAY, struct plab_detector_options, name)
 
 static const cyaml_schema_field_t read_fields[] = {
-    TEXT(MAY, plab_detector_read, file),     TEXT(MAY, plab_detector_read, match),
-    TEXT(MAY, plab_detector_read, field),    TEXT(MAY, plab_detector_read, equals),
-    TEXT(MAY, plab_detector_read, src_port), TEXT(MAY, plab_detector_read, dst_port),
-    TEXT(MAY, plab_detector_read, pid),      TEXT(MAY, plab_detector_read, t_s),
-    TEXT(MAY, plab_detector_read, say),      CYAML_FIELD_END,
+    TEXT(MAY, plab_detector_read, file),
+    TEXT(MAY, plab_detector_read, match),
+    TEXT(MAY, plab_detector_read, field),
+    TEXT(MAY, plab_detector_read, equals),
+    TEXT(MAY, plab_detector_read, src_port),
+    TEXT(MAY, plab_detector_read, dst_port),
+    TEXT(MAY, plab_detector_read, pid),
+    TEXT(MAY, plab_detector_read, t_s),
+    TEXT(MAY, plab_detector_read, say),
+    TEXT(MAY, plab_detector_read, wall),
+    CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t option_fields[] = {
     NUMBER(percent), NUMBER(seconds), NUMBER(bits),    NUMBER(bytes),
@@ -99,7 +105,7 @@ static bool is_one_of(const char *text, const char *const *list) {
 static enum plab_status check_source(const struct reader *reader,
                                      const struct plab_detector *detector) {
     static const char *const own_inputs[] = {"samples", "timeline", "processes", "flows", NULL};
-    static const char *const inputs[] = {"capture", "relabelled", "process", NULL};
+    static const char *const inputs[] = {"capture", "relabelled", "process", "events", NULL};
     if ((detector->native != NULL) == (detector->command_count > 0)) {
         return bad(reader, "name", "needs either native or command", detector->name);
     }
@@ -109,7 +115,7 @@ static enum plab_status check_source(const struct reader *reader,
     if (!is_one_of(detector->input, detector->native != NULL ? own_inputs : inputs)) {
         return bad(reader, "input",
                    detector->native != NULL ? "is none of samples, timeline, processes, flows"
-                                            : "is none of capture, relabelled, process",
+                                            : "is none of capture, relabelled, process, events",
                    detector->input);
     }
     if (detector->native == NULL &&

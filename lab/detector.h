@@ -24,6 +24,7 @@ struct plab_detector_read {
     char *field, *equals; /* ... or a line of JSON whose field (a path, "a.b") equals this */
     /* Where an alert tells what it is about: numbers of groups of `match`, or paths of fields. */
     char *src_port, *dst_port, *pid, *t_s, *say;
+    char *wall; /* its time as UTC, "2026-11-28T07:16:12.5Z", instead of t_s */
 };
 
 struct plab_detector_options {
@@ -41,8 +42,9 @@ struct plab_detector {
     char *unit;     /* "flow", "process", "host" */
     char *source;   /* of the idea: paper, product, rule */
     char *native;   /* one of powlab's own; else: */
-    char *input;    /* "capture", "relabelled", "process" (while it lives), or for own rules
-                       "samples", "timeline", "processes", "flows" */
+    char *input;    /* "capture", "relabelled", "process" (while it lives), "events" (all that
+                       happens during the run: it runs beside it), or for own rules "samples",
+                       "timeline", "processes", "flows" */
     char **command; /* {pcap} {out} {rules} {target} {keys} are replaced */
     unsigned command_count;
     char **version; /* command whose first line of output names the version */

@@ -129,6 +129,7 @@ static bool take_truth(struct plab_evidence *evidence, json_t *event) {
     const char *kind = text_of(event, "event");
     if (strcmp(kind, "run_start") == 0) {
         evidence->start_ns = number_of(event, "t_ns");
+        evidence->start_wall_s = number_of(event, "wall_ns") * 1e-9;
     } else if (strcmp(kind, "process_start") == 0) {
         return take_start(evidence, event);
     } else if (strcmp(kind, "process_exit") == 0) {
@@ -252,7 +253,7 @@ static enum plab_status read_tables(struct plab_evidence *evidence, struct plab_
 enum plab_status plab_evidence_load(struct plab_evidence *out, const char *folder,
                                     struct plab_error *err) {
     memset(out, 0, sizeof *out);
-    out->start_ns = out->mining_from_s = NAN;
+    out->start_ns = out->start_wall_s = out->mining_from_s = NAN;
     if (realpath(folder, out->folder) == NULL) {
         return plab_fail(err, PLAB_E_INPUT, "%s is no folder of a run: %m", folder);
     }

@@ -32,10 +32,10 @@ struct plab_unit {
 
 struct plab_evidence {
     char folder[PATH_MAX];
-    bool complete; /* the run came to its planned end */
-    double start_ns;
-    double cpus;          /* of the machine that ran it */
-    double mining_from_s; /* first start of a mining worker; NAN: none mined */
+    bool complete;                 /* the run came to its planned end */
+    double start_ns, start_wall_s; /* CLOCK_MONOTONIC; UTC, since 1970 */
+    double cpus;                   /* of the machine that ran it */
+    double mining_from_s;          /* first start of a mining worker; NAN: none mined */
     size_t unit_count, unit_cap;
     struct plab_unit *units; /* owned */
     struct json_t *samples;  /* owned: array of what raw/observed.jsonl holds, each with

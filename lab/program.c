@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TIMEOUT_MS 120000
 #define GROUPS_MAX 10
@@ -85,6 +86,21 @@ void plab_program_version(const struct plab_detector_file *file, char *out, size
     }
 }
 
+bool plab_program_is_there(const struct plab_detector_file *file, struct plab_error *err) {
+    char *argv[PLAB_DETECTOR_COMMAND_MAX + 1] = {NULL};
+    struct plab_tool_result result;
+    const struct plab_detector *detector = file->detector;
+    if (detector->version_count == 0) {
+        return true;
+    }
+    memcpy(argv, detector->version, detector->version_count * sizeof *argv);
+    enum plab_status status = plab_tool_run(&result, argv, "/", 10000, err);
+    if (status == PLAB_OK) {
+        plab_tool_free(&result);
+    }
+    return status != PLAB_E_UNSUPPORTED;
+}
+
 /* ---- one alert ---- */
 
 /* How to get at a named part of an alert: a group of the expression, or a field. */
@@ -105,6 +121,10 @@ static void get_group(const struct part *part, const char *number, char *out, si
 static const json_t *field_at(const json_t *object, const char *path) {
     char name[64];
     while (object != NULL && *path != '\0') {
+        const json_t *whole = json_object_get(object, path);
+        if (whole != NULL) {
+            return whole; /* a name with dots in it */
+        }
         size_t len = strcspn(path, ".");
         snprintf(name, sizeof name, "%.*s", (int)len, path);
         object = json_object_get(object, name);
@@ -156,19 +176,36 @@ static bool find_key(const struct plab_detector_file *file, const struct part *p
     return key[0] != '\0';
 }
 
+/* "2026-11-28T07:16:12.25Z" in seconds since 1970; NAN for anything else. */
+static double wall_seconds(const char *text) {
+    struct tm parts = {.tm_sec = 0};
+    char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    double fraction = end != NULL && *end == '.' ? strtod(end, &end) : 0;
+    return end != NULL && strcmp(end, "Z") == 0 ? (double)timegm(&parts) + fraction : NAN;
+}
+
+static double time_of(const struct plab_detector_read *read, const struct part *part,
+                      const struct plab_program_reading *reading) {
+    char text[64];
+    if (read->wall != NULL) {
+        return wall_seconds(get(part, read->wall, text, sizeof text)) -
+               reading->evidence->start_wall_s;
+    }
+    get(part, read->t_s, text, sizeof text);
+    return text[0] != '\0' ? strtod(text, NULL) : reading->t_s;
+}
+
 static void add(const struct plab_detector_file *file, const struct part *part,
                 const struct plab_program_reading *reading, struct plab_alerts *alerts) {
     const struct plab_detector_read *read = file->detector->read;
-    char key[120], time[32], say[240];
+    char key[120], say[240];
     if (find_key(file, part, reading, key, sizeof key)) {
-        get(part, read->t_s, time, sizeof time);
         get(part,
             read->say != NULL      ? read->say
             : part->object != NULL ? NULL
                                    : "0",
             say, sizeof say);
-        plab_alerts_add(alerts, key, time[0] != '\0' ? strtod(time, NULL) : reading->t_s, "%s",
-                        say);
+        plab_alerts_add(alerts, key, time_of(read, part, reading), "%s", say);
     }
 }
 
@@ -226,15 +263,12 @@ enum plab_status plab_program_read(const struct plab_detector_file *file, const 
     return PLAB_OK;
 }
 
-/* A file that isn't there is one without alerts: some programs only write when they have any. */
-static enum plab_status read_file(const struct plab_detector_file *file,
-                                  const struct plab_program_inputs *inputs,
-                                  const struct plab_program_reading *reading,
-                                  struct plab_alerts *alerts, struct plab_error *err) {
-    char path[PATH_MAX + 64], *line = NULL;
+enum plab_status plab_program_read_file(const struct plab_detector_file *file, const char *path,
+                                        const struct plab_program_reading *reading,
+                                        struct plab_alerts *alerts, struct plab_error *err) {
+    char *line = NULL;
     size_t cap = 0;
     enum plab_status status = PLAB_OK;
-    snprintf(path, sizeof path, "%s/%s", inputs->out, file->detector->read->file);
     FILE *lines = fopen(path, "re");
     while (status == PLAB_OK && lines != NULL && getline(&line, &cap, lines) > 0) {
         status = plab_program_read(file, line, reading, alerts, err);
@@ -251,7 +285,7 @@ enum plab_status plab_program_run(const struct plab_detector_file *file,
                                   const struct plab_program_reading *reading,
                                   struct plab_alerts *alerts, struct plab_error *err) {
     struct plab_tool_result result;
-    char **argv = plab_program_argv(file, inputs);
+    char path[PATH_MAX + 64], **argv = plab_program_argv(file, inputs);
     if (argv == NULL) {
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory to run %s", file->detector->name);
     }
@@ -268,9 +302,10 @@ enum plab_status plab_program_run(const struct plab_detector_file *file,
     if (status != PLAB_OK) {
         return status;
     }
-    status = file->detector->read->file != NULL
-                 ? read_file(file, inputs, reading, alerts, err)
-                 : plab_program_read(file, result.output, reading, alerts, err);
+    const char *name = file->detector->read->file;
+    snprintf(path, sizeof path, "%s/%s", inputs->out, name != NULL ? name : "");
+    status = name != NULL ? plab_program_read_file(file, path, reading, alerts, err)
+                          : plab_program_read(file, result.output, reading, alerts, err);
     plab_tool_free(&result);
     return status;
 }

@@ -43,6 +43,17 @@ PLAB_NODISCARD enum plab_status plab_program_read(const struct plab_detector_fil
                                                   struct plab_alerts *alerts,
                                                   struct plab_error *err);
 
+/* The same of a file, line by line. One that isn't there is one without alerts: some programs only
+ * write when they have any. */
+PLAB_NODISCARD enum plab_status plab_program_read_file(const struct plab_detector_file *file,
+                                                       const char *path,
+                                                       const struct plab_program_reading *reading,
+                                                       struct plab_alerts *alerts,
+                                                       struct plab_error *err);
+
+/* False, with the reason, when the program of the version command isn't installed. */
+bool plab_program_is_there(const struct plab_detector_file *file, struct plab_error *err);
+
 /* First line that the version command prints; "" when it can't be run. */
 void plab_program_version(const struct plab_detector_file *file, char *out, size_t cap);
 

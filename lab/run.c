@@ -114,7 +114,8 @@ static bool in_a_hurry(const struct plab_run *run) {
     return end == PLAB_RUN_INTERRUPTED || end == PLAB_RUN_TERMINATED;
 }
 
-/* First all others, so that their last shares are answered, then the pool, then the loop ends. */
+/* First all others, so that their last shares are answered, then the pool, then who watched them,
+ * then the loop ends. */
 void plab_run_go_on_stopping(struct plab_run *run) {
     struct plab_run_slot *pool = &run->slots[PLAB_RUN_POOL_SLOT];
     if (plab_run_any(run, is_running)) {
@@ -122,7 +123,8 @@ void plab_run_go_on_stopping(struct plab_run *run) {
     }
     if (pool->child.running) {
         plab_child_stop(&pool->child, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS);
-    } else if (!uv_is_closing((uv_handle_t *)&run->phase_timer)) {
+    } else if (!plab_run_watch_stop(run, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS) &&
+               !uv_is_closing((uv_handle_t *)&run->phase_timer)) {
         close_timers(run);
     }
 }
@@ -151,6 +153,7 @@ static void kill_all(struct plab_run *run) {
     for (size_t i = 0; i < run->slot_count; i++) {
         plab_child_stop(&run->slots[i].child, 0);
     }
+    plab_run_watch_stop(run, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -281,6 +284,9 @@ static void loop_until_over(struct plab_run *run) {
                       (double)run->scenario->max_ms / 1000);
         uv_timer_start(&run->limit_timer, on_limit, run->scenario->max_ms, 0);
         uv_timer_start(&run->port_timer, on_port_poll, PORT_POLL_MS, PORT_POLL_MS);
+        plab_run_watch_start(run);
+    }
+    if (!run->stopping) {
         run->slots[PLAB_RUN_POOL_SLOT].wanted_duty = 100;
         plab_run_start_slot(&run->slots[PLAB_RUN_POOL_SLOT]);
     }

@@ -44,6 +44,7 @@ static void on_tick(uv_timer_t *timer) {
     struct plab_run *run = timer->data;
     run->ticks++;
     plab_run_tick(run);
+    plab_run_watch_tick(run, plab_clock_ns());
     if (run->ticks % PROGRESS_TICKS == 0 && run->phase != PLAB_RUN_NO_PHASE) {
         tell_progress(run);
     }

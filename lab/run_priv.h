@@ -20,6 +20,7 @@
 #define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_CONTROLS_MAX + PLAB_SCENARIO_PROCESSES_MAX)
 #define PLAB_RUN_NO_PHASE SIZE_MAX
 #define PLAB_RUN_LOGIN_LEN (PLAB_SCENARIO_NAME_MAX + PLAB_RUN_ID_LEN + 16)
+#define PLAB_RUN_WATCHES_MAX 4
 
 /* A place for one process, started several times in a run perhaps. */
 struct plab_run_slot {
@@ -66,6 +67,16 @@ struct plab_run_network {
     uint8_t query[2048];
 };
 
+/* A detector that watches everything that happens during the run, with its canaries: two processes
+ * that do nothing, one of which has the words that must make it fire. */
+struct plab_run_watch {
+    struct plab_run *run;
+    const struct plab_detector_file *file;
+    struct plab_child child, fire, quiet;
+    unsigned rounds; /* how often the canaries were started */
+    uint64_t round_ns;
+};
+
 struct plab_run {
     const struct plab_run_config *config;
     const struct plab_scenario *scenario;
@@ -92,6 +103,8 @@ struct plab_run {
     size_t absent_told;           /* of what the recorders lack */
     struct plab_capture *capture; /* NULL: none is going on */
     struct plab_child sampler;    /* or a detector at a living process */
+    size_t watch_count;
+    struct plab_run_watch watches[PLAB_RUN_WATCHES_MAX];
     uint64_t ticks, last_tick_ns;
     double rate_hps, accepted, host_busy_percent; /* of the last tick, NAN: unknown */
     bool has_host;
@@ -219,6 +232,17 @@ PLAB_NODISCARD enum plab_status plab_run_observe_tick(struct plab_run *run, uint
 
 /* Ends a sampler that is at work. */
 void plab_run_observe_stop(struct plab_run *run);
+
+/* ---- run_watch.c: detectors beside the run ---- */
+
+/* Starts those that are installed; what can't be started is told. */
+void plab_run_watch_start(struct plab_run *run);
+
+/* Starts canaries whose time has come. */
+void plab_run_watch_tick(struct plab_run *run, uint64_t now_ns);
+
+/* Ends all that is left. False when nothing is. */
+bool plab_run_watch_stop(struct plab_run *run, uint64_t grace_ms);
 
 /* ---- run_capture.c: packets ---- */
 

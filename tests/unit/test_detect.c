@@ -289,6 +289,69 @@ TEST(program, lines_and_json) {
     CHECK(strstr(err.text, "read.match") != NULL);
 }
 
+/* What Falco wrote (shape: its documentation), beside what it says on standard error: times are
+ * UTC, names of fields have dots, and the canaries were processes of the run. */
+static const char falco_says[] =
+    "Sat Nov 28 07:16:09 2026: Opening 'syscall' source with modern BPF probe.\n"
+    "{\"hostname\":\"lab\",\"output\":\"07:16:14.500000000: Warning a pool by its scheme (pid=11 "
+    "name=powlab line=powlab mine)\",\"output_fields\":{\"evt.time\":1795850174500000000,"
+    "\"proc.cmdline\":\"powlab mine\",\"proc.name\":\"powlab\",\"proc.pid\":11},\"priority\":"
+    "\"Warning\",\"rule\":\"powlab miner pool scheme\",\"source\":\"syscall\",\"tags\":["
+    "\"mitre_impact\"],\"time\":\"2026-11-28T07:16:14.500000000Z\"}\n"
+    "{\"output\":\"x\",\"output_fields\":{\"proc.pid\":4711},\"source\":\"syscall\",\"time\":\"\"}"
+    "\n"
+    "{\"output\":\"drops\",\"output_fields\":{\"proc.pid\":12},\"source\":\"internal\"}\n"
+    "{\"output\":\"c\",\"output_fields\":{\"proc.pid\":%d},\"source\":\"syscall\",\"time\":"
+    "\"2026-11-28T07:16:13Z\"}\n";
+
+static void make_watched_run(char *folder, int caught) {
+    char path[128], text[2048];
+    make_run(folder);
+    snprintf(path, sizeof path, "%s/truth.jsonl", folder);
+    put(path,
+        "{\"t_ns\":1000000000,\"t_s\":0,\"event\":\"run_start\",\"wall_ns\":1795850170250000000}\n"
+        "{\"t_s\":2,\"event\":\"process_start\",\"process\":\"w\",\"role\":\"worker\",\"pid\":11}\n"
+        "{\"t_s\":2,\"event\":\"process_start\",\"process\":\"v\",\"role\":\"worker\",\"pid\":12}\n"
+        "{\"t_s\":3,\"event\":\"process_start\",\"process\":\"canary-falco-fire\",\"role\":"
+        "\"canary\",\"pid\":21}\n"
+        "{\"t_s\":3,\"event\":\"process_start\",\"process\":\"canary-falco-quiet\",\"role\":"
+        "\"canary\",\"pid\":22}\n");
+    snprintf(path, sizeof path, "%s/raw/live", folder);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/raw/live/falco.out", folder);
+    snprintf(text, sizeof text, falco_says, caught);
+    put(path, text);
+}
+
+TEST(detect, a_watcher_of_the_whole_run) {
+    static const struct {
+        int caught; /* process id of the last alert */
+        enum plab_detect_state state;
+    } rows[] = {
+        {21, PLAB_DETECT_RAN}, {22, PLAB_DETECT_NOT_RUNNING}, {12, PLAB_DETECT_NOT_RUNNING}};
+    const struct plab_detector_file *falco = named(load_shipped(), "falco");
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(rows); i++) {
+        char folder[] = "/tmp/powlab-detect.XXXXXX";
+        struct plab_evidence evidence;
+        struct plab_detection detection;
+        struct plab_error err = {.text = ""};
+        make_watched_run(folder, rows[i].caught);
+        CHECK_MSG(plab_evidence_load(&evidence, folder, &err) == PLAB_OK, "%s", err.text);
+        plab_detect_one(&detection, falco, &evidence);
+        CHECK_MSG(detection.state == rows[i].state, "%zu: %s", i, detection.reason);
+        if (i == 0) {
+            CHECK(detection.tp == 1 && detection.fn == 1 && detection.unjudged_alerts == 0);
+            CHECK_STR(detection.alerts.items[0].key, "w#0");
+            CHECK_MSG(fabs(detection.alerts.items[0].t_s - 4.25) < 1e-5, "%.9f",
+                      detection.alerts.items[0].t_s);
+            CHECK(fabs(detection.time_to_detect_s - 2.25) < 1e-5);
+        }
+        plab_detection_free(&detection);
+        plab_evidence_free(&evidence);
+        remove_run(folder);
+    }
+}
+
 TEST(tool, output_error_and_end) {
     struct plab_tool_result result;
     struct plab_error err = {.text = ""};

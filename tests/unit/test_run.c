@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "lab/detect.h"
 #include "lab/run.h"
 #include "tests/harness.h"
 
@@ -49,6 +50,10 @@ static void remove_folder(const char *folder) {
     CHECK(system(command) == 0);
 }
 
+/* Detectors that live beside or look into the run; most runs have none. */
+static const struct plab_detector_file *detectors;
+static size_t detector_count;
+
 static void run(const char *text, const char *pool, const char *mine, struct outcome *out) {
     struct plab_scenario scenario;
     memset(out, 0, sizeof *out);
@@ -66,6 +71,8 @@ static void run(const char *text, const char *pool, const char *mine, struct out
         .out = out->folder,
         .proc_root = "/proc",
         .sys_root = "tests/vectors/sensors/laptop/sys",
+        .detectors = detectors,
+        .detector_count = detector_count,
         .version = "0",
         .commit = "0",
     };
@@ -336,5 +343,51 @@ TEST(run, controls_and_rests) {
     CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"control-bad\",\"role\""), 1);
     CHECK_U64(count_lines(&out, "truth.jsonl", "it ended with exit code 9: sorry"), 1);
     CHECK_U64(out.record.unexpected_exits, 0);
+    done(&out);
+}
+
+/* A watcher that only knows command lines, and only now and then: its canary is found as the miner
+ * is; one that is deaf, or isn't there, is never taken for silent. */
+TEST(run, a_detector_that_watches_it) {
+    char path[] = "/tmp/powlab-watch.XXXXXX";
+    static const char yaml[] =
+        "name: watch\ntitle: t\nlayer: host\nunit: process\ninput: events\n"
+        "command: [sh, -c, \"while :; do grep -als stratum+tcp: /proc/[0-9]*/cmdline; sleep 0.2; "
+        "done\"]\n"
+        "read: {match: '^/proc/([0-9]+)/', pid: \"1\"}\n"
+        "canary: {fire: \"stratum+tcp://canary\", quiet: \"http://canary\"}\n";
+    struct plab_detector_file files[2];
+    struct plab_evidence evidence;
+    struct plab_detection detection;
+    struct outcome out;
+    struct plab_error err = {.text = ""};
+    close(mkstemp(path));
+    CHECK(plab_file_write(path, yaml, strlen(yaml), &err) == PLAB_OK);
+    CHECK_MSG(plab_detector_load(&files[0], path, &err) == PLAB_OK, "%s", err.text);
+    CHECK(plab_detector_load(&files[1], "configs/detectors/falco.yaml", &err) == PLAB_OK);
+    files[1].detector->version[0][0] = '?'; /* surely not installed */
+    unlink(path);
+    detectors = files;
+    detector_count = 2;
+    run("name: watched\npool: {difficulty: 7}\n"
+        "workers: [{name: loud, scheme: stratum+tcp}, {name: plain}]\n"
+        "phases: [{name: one, duration: 3300ms}]\n",
+        "", "", &out);
+    detector_count = 0;
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"canary-watch-fire\",\"role\""), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"canary-watch-quiet\",\"role\""), 1);
+    CHECK_MSG(plab_evidence_load(&evidence, out.folder, &err) == PLAB_OK, "%s", err.text);
+    plab_detect_one(&detection, &files[0], &evidence);
+    CHECK_MSG(detection.state == PLAB_DETECT_RAN, "%s", detection.reason);
+    CHECK(detection.canary_fired && detection.canary_quiet);
+    CHECK(detection.tp == 1 && detection.fn == 1 && detection.unjudged_alerts == 0);
+    plab_detection_free(&detection);
+    plab_detect_one(&detection, &files[1], &evidence);
+    CHECK(detection.state == PLAB_DETECT_NOT_INSTALLED);
+    plab_detection_free(&detection);
+    plab_evidence_free(&evidence);
+    plab_detector_free(&files[0]);
+    plab_detector_free(&files[1]);
     done(&out);
 }
