@@ -334,6 +334,24 @@ static enum plab_status pool_failure(const struct plab_run_record *record, struc
                      tail[0] != '\0' ? tail : "it said nothing");
 }
 
+static enum plab_status check_cut_out(const struct plab_run *run, struct plab_error *err) {
+    const struct plab_run_cut_out *cut = &run->record->cut_out;
+    const char *unit = plab_hold_unit(cut->hold.kind);
+    if (cut->t_ns == 0) {
+        return PLAB_OK;
+    }
+    const char *phase = run->scenario->phases[cut->phase].name;
+    return isfinite(cut->reading)
+               ? plab_fail(err, PLAB_E_FAILED,
+                           "phase \"%s\" reached its cut-out of %.1f %s (%.1f %s): the workers "
+                           "rested from then on",
+                           phase, cut->hold.cutout, unit, cut->reading, unit)
+               : plab_fail(err, PLAB_E_FAILED,
+                           "phase \"%s\": its sensor couldn't be read any more: the workers rested "
+                           "from then on",
+                           phase);
+}
+
 static enum plab_status verdict(const struct plab_run *run, struct plab_error *err) {
     const struct plab_run_record *record = run->record;
     if (run->status != PLAB_OK) {
@@ -356,6 +374,9 @@ static enum plab_status verdict(const struct plab_run *run, struct plab_error *e
         break;
     }
     enum plab_status status = check_workers(record, err);
+    if (status == PLAB_OK) {
+        status = check_cut_out(run, err);
+    }
     if (status == PLAB_OK) {
         status = plab_summary_check(run->scenario, record, err);
     }
@@ -421,7 +442,10 @@ enum plab_status plab_run_scenario(const struct plab_run_config *config,
     signal(SIGPIPE, SIG_IGN); /* a child that doesn't read commands any more */
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to report, not a death */
     plab_run_plan_slots(run);
-    enum plab_status status = open_files(run, err);
+    enum plab_status status = plab_run_hold_open(run, err);
+    if (status == PLAB_OK) {
+        status = open_files(run, err);
+    }
     if (status == PLAB_OK) {
         loop_until_over(run);
         status = finish(run, err);
@@ -430,6 +454,7 @@ enum plab_status plab_run_scenario(const struct plab_run_config *config,
         plab_truth_close(&run->truth);
         plab_run_recorder_finish(run);
     }
+    plab_run_hold_close(run);
     uv_loop_close(&run->loop);
     free(run);
     return status;

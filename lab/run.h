@@ -107,6 +107,14 @@ struct plab_run_packets {
     uint64_t key_bytes; /* of TLS, in the capture */
 };
 
+/* A power or temperature that must not be reached was; t_ns 0: it wasn't. */
+struct plab_run_cut_out {
+    uint64_t t_ns;
+    size_t phase;
+    struct plab_hold hold;
+    double reading; /* NAN: the sensor had been silent for too long */
+};
+
 struct plab_run_record {
     char id[PLAB_RUN_ID_LEN];
     char folder[PATH_MAX]; /* "" until it was made */
@@ -119,6 +127,7 @@ struct plab_run_record {
     struct plab_run_process *processes; /* owned */
     size_t process_count, process_cap;
     size_t unexpected_exits; /* of workers */
+    struct plab_run_cut_out cut_out;
     size_t truth_events, damaged_lines;
     double lab_cpu_percent_of_one;                   /* what recording cost, mean; NAN: not seen */
     size_t sensor_count;                             /* columns of host.csv */
@@ -128,7 +137,8 @@ struct plab_run_record {
 };
 
 /* Runs it. Blocks until all processes are gone. `*record` (to be freed) tells what happened, also
- * on error. Errors: PLAB_E_USAGE for a folder that isn't empty, PLAB_E_IO for one that can't be
+ * on error. Errors: PLAB_E_UNSUPPORTED before anything is started, when a phase is to hold
+ * what no sensor tells; PLAB_E_USAGE for a folder that isn't empty, PLAB_E_IO for one that can't be
  * written, PLAB_E_INTERRUPTED, PLAB_E_TERMINATED; PLAB_E_FAILED when a process failed, the limit
  * was reached or an expectation wasn't met; PLAB_E_MISMATCH when a worker found its own hashes
  * wrong. */

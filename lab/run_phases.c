@@ -45,6 +45,9 @@ static void on_tick(uv_timer_t *timer) {
     run->ticks++;
     plab_run_tick(run);
     plab_run_watch_tick(run, plab_clock_ns());
+    if (!run->stopping) {
+        plab_run_hold_tick(run);
+    }
     if (run->ticks % PROGRESS_TICKS == 0 && run->phase != PLAB_RUN_NO_PHASE) {
         tell_progress(run);
     }
@@ -117,18 +120,35 @@ static bool is_wanted_worker(const struct plab_run_slot *slot) {
 
 static void on_step(uv_timer_t *timer);
 
-/* Wants what the step says, of everybody. */
+/* Wants what the step or what is held says, of everybody. After a cut-out no worker is started just
+ * to rest, and one that can't be told to is ended. */
 static void want_step(struct plab_run *run) {
     const struct plab_scenario_phase *phase = &run->scenario->phases[run->phase];
+    unsigned percent = plab_run_hold_percent(run, run->steps[run->step].percent);
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
-        plab_run_plan_want(&run->slots[i], phase, run->steps[run->step].percent);
+        struct plab_run_slot *slot = &run->slots[i];
+        plab_run_plan_want(slot, phase, percent);
+        bool restless = slot->group != NULL &&
+                        (!slot->child.running || slot->group->command_count > 0);
+        if (run->record->cut_out.t_ns != 0 && restless) {
+            slot->wanted_duty = 0;
+        }
     }
 }
 
-static void apply_step(struct plab_run *run) {
+static void reconcile_all(struct plab_run *run) {
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count && !run->stopping; i++) {
         plab_run_reconcile(&run->slots[i], PLAB_RUN_GRACE_MS);
     }
+}
+
+void plab_run_apply_load(struct plab_run *run) {
+    want_step(run);
+    reconcile_all(run);
+}
+
+static void apply_step(struct plab_run *run) {
+    reconcile_all(run);
     if (!run->stopping && run->step + 1 < run->step_count) {
         uint64_t gone_ms = (plab_clock_ns() - run->record->phases[run->phase].start_ns) / 1000000;
         uint64_t due_ms = run->steps[run->step + 1].at_ms;
@@ -157,6 +177,7 @@ void plab_run_begin_phase(struct plab_run *run, size_t index) {
     }
     run->step = 0;
     run->step_count = plab_load_plan(phase, run->scenario->seed, index, run->steps);
+    plab_run_hold_begin(run);
     want_step(run);
     if (!plab_run_any(run, is_wanted_worker)) {
         run->record->phases[index].hashes = 0; /* known without anybody telling */

@@ -233,11 +233,12 @@ static unsigned part(unsigned whole, unsigned percent) {
     return value > 0 ? value : 1;
 }
 
-static void want_of_worker(struct plab_run_slot *slot, unsigned load_percent) {
+/* What is held is held by duty: another number of threads would be a new process each second. */
+static void want_of_worker(struct plab_run_slot *slot, unsigned load_percent, bool held) {
     const struct plab_scenario_worker *group = slot->group;
     slot->wanted_rest = load_percent == 0;
     slot->wanted_threads = group->threads;
-    if (load_percent > 0 && group->load_by_threads) {
+    if (load_percent > 0 && group->load_by_threads && !held) {
         slot->wanted_threads = part(group->threads, load_percent);
         slot->wanted_duty = group->duty_percent;
     } else if (load_percent > 0) {
@@ -257,7 +258,7 @@ void plab_run_plan_want(struct plab_run_slot *slot, const struct plab_scenario_p
     if (!takes_part) {
         slot->wanted_duty = 0;
     } else if (slot->role == PLAB_RUN_WORKER) {
-        want_of_worker(slot, load_percent);
+        want_of_worker(slot, load_percent, phase->hold.kind != PLAB_HOLD_NONE);
     } else {
         slot->wanted_duty = 100;
     }
@@ -282,6 +283,11 @@ static void print_phases(struct plab_run *run) {
     for (size_t i = 0; i < run->scenario->phase_count; i++) {
         const struct plab_scenario_phase *phase = &run->scenario->phases[i];
         printf("  %-16s %7.1f s ", phase->name, (double)phase->duration_ms / 1000);
+        if (phase->hold.kind != PLAB_HOLD_NONE) {
+            const char *unit = plab_hold_unit(phase->hold.kind);
+            printf(" holds %g %s (cut-out at %g %s) by", phase->hold.target, unit,
+                   phase->hold.cutout, unit);
+        }
         size_t running = 0;
         for (size_t k = PLAB_RUN_POOL_SLOT + 1; k < run->slot_count; k++) {
             plab_run_plan_want(&run->slots[k], phase, phase->load_percent);

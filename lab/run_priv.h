@@ -7,6 +7,7 @@
 
 #include "lab/child_priv.h"
 #include "lab/follow.h"
+#include "lab/hold_sensor.h"
 #include "lab/load.h"
 #include "lab/netns.h"
 #include "lab/procstat.h"
@@ -95,6 +96,9 @@ struct plab_run {
     uint64_t phases_start_ns;
     size_t step, step_count; /* of the phase's load */
     struct plab_load_step steps[PLAB_LOAD_STEPS_MAX];
+    struct plab_hold_sensor hold_sensors[PLAB_HOLD_TEMPERATURE + 1]; /* those that phases need */
+    struct plab_hold_state hold;                                     /* of a phase that holds */
+    uint64_t hold_ns;                                                /* of its last reading */
 
     struct plab_run_network network;
     struct plab_truth *truth;
@@ -158,6 +162,9 @@ enum plab_status plab_run_status_of_exit(int exit_code, int signal);
 
 void plab_run_begin_phase(struct plab_run *run, size_t index);
 void plab_run_end_phase(struct plab_run *run);
+
+/* Lets everybody do what the present step or what is held says. */
+void plab_run_apply_load(struct plab_run *run);
 
 /* Records a row now; plans the next. */
 void plab_run_tick(struct plab_run *run);
@@ -232,6 +239,19 @@ PLAB_NODISCARD enum plab_status plab_run_observe_tick(struct plab_run *run, uint
 
 /* Ends a sampler that is at work. */
 void plab_run_observe_stop(struct plab_run *run);
+
+/* ---- run_hold.c: a power or a temperature that is held ---- */
+
+/* Finds the sensors that the scenario's phases need. PLAB_E_UNSUPPORTED names phase and reason. */
+PLAB_NODISCARD enum plab_status plab_run_hold_open(struct plab_run *run, struct plab_error *err);
+void plab_run_hold_close(struct plab_run *run);
+
+/* At the start of a phase, and once a second. */
+void plab_run_hold_begin(struct plab_run *run);
+void plab_run_hold_tick(struct plab_run *run);
+
+/* The load of a phase that holds, 0 after a cut-out, else `otherwise`. */
+unsigned plab_run_hold_percent(const struct plab_run *run, unsigned otherwise);
 
 /* ---- run_watch.c: detectors beside the run ---- */
 

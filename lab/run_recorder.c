@@ -217,7 +217,7 @@ enum plab_status plab_run_recorder_tick(struct plab_run *run, struct plab_error 
     if (run->phase != PLAB_RUN_NO_PHASE) {
         const struct plab_scenario_phase *phase = &run->scenario->phases[run->phase];
         row.phase = phase->name;
-        row.load_percent = phase->load_percent;
+        row.load_percent = plab_run_hold_percent(run, phase->load_percent);
         double seconds = (double)elapsed_ns * 1e-9;
         add_to_mean(&run->host_means[run->phase], row.host_busy_percent, seconds);
         add_to_mean(&run->worker_means[run->phase], workers_cpu, seconds);

@@ -419,7 +419,8 @@ static enum plab_status check_load(const struct plab_yaml_source *r, size_t inde
                                    const struct plab_scenario *scenario) {
     const struct plab_scenario_phase *phase = &scenario->phases[index];
     bool whole = phase->cycle_on_ms + phase->cycle_off_ms == 0 &&
-                 phase->ramp_to_percent == phase->load_percent && phase->load_percent % 100 == 0;
+                 phase->ramp_to_percent == phase->load_percent && phase->load_percent % 100 == 0 &&
+                 phase->hold.kind == PLAB_HOLD_NONE;
     for (size_t i = 0; i < scenario->worker_count && !whole; i++) {
         if ((phase->workers >> i & 1) != 0 && scenario->workers[i].command_count > 0) {
             char key[KEY_MAX];
@@ -429,6 +430,37 @@ static enum plab_status check_load(const struct plab_yaml_source *r, size_t inde
                                  scenario->workers[i].name);
         }
     }
+    return PLAB_OK;
+}
+
+/* By default the cut-out is half as much again as the power, 15 degrees above the temperature. */
+static enum plab_status take_hold(const struct plab_yaml_source *r,
+                                  const struct plab_raw_phase *raw, size_t index,
+                                  struct plab_scenario_phase *phase) {
+    const struct plab_raw_hold *hold = raw->hold;
+    char key[KEY_MAX];
+    key_of(key, "phases", index, "hold");
+    if (hold == NULL) {
+        return PLAB_OK;
+    }
+    if ((hold->power_w == NULL) == (hold->temperature_c == NULL)) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key, "give either power_w or temperature_c");
+    }
+    if (raw->cycle != NULL || raw->ramp_to_percent != NULL || phase->load_percent == 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key,
+                             "goes without cycle and ramp_to_percent, and with a load above 0");
+    }
+    bool power = hold->power_w != NULL;
+    double target = power ? *hold->power_w : *hold->temperature_c, most = power ? 5000 : 110;
+    double cutout = hold->cutout != NULL ? *hold->cutout : power ? target * 1.5 : target + 15;
+    if (!(target >= 1 && target < cutout && cutout <= most)) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, key,
+                             "%g %s with a cut-out at %g: it takes 1 <= target < cut-out <= %g",
+                             target, power ? "W" : "°C", cutout, most);
+    }
+    phase->hold = (struct plab_hold){.kind = power ? PLAB_HOLD_POWER : PLAB_HOLD_TEMPERATURE,
+                                     .target = target,
+                                     .cutout = cutout};
     return PLAB_OK;
 }
 
@@ -448,6 +480,7 @@ static enum plab_status take_phase(const struct plab_yaml_source *r,
                                raw->ramp_to_percent, phase->load_percent, 1, 100,
                                &phase->ramp_to_percent));
     RETURN_IF_BAD(take_cycle(r, raw, index, phase));
+    RETURN_IF_BAD(take_hold(r, raw, index, phase));
     RETURN_IF_BAD(
         take_names(r, raw->controls, raw->controls_count, index, out, &controls, &phase->controls));
     RETURN_IF_BAD(

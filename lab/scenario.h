@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "lab/hold.h"
 
 #define PLAB_SCENARIO_WORKERS_MAX 16 /* groups */
 #define PLAB_SCENARIO_PHASES_MAX 64
@@ -111,6 +112,7 @@ struct plab_scenario_phase {
     unsigned ramp_to_percent;           /* load at the end; else load_percent */
     uint64_t cycle_on_ms, cycle_off_ms; /* hashing and resting in turns; 0: all the time */
     unsigned cycle_jitter_percent;      /* each is so much longer or shorter, at random */
+    struct plab_hold hold;              /* what the load is set by; then load_percent bounds it */
     uint32_t workers;                   /* bit i: group i takes part */
     uint32_t controls;                  /* bit i: control i runs */
 };

@@ -11,6 +11,7 @@
 #define TEXT(flags, type, name) \
     CYAML_FIELD_STRING_PTR(#name, flags, struct plab_raw_##type, name, 0, CYAML_UNLIMITED)
 #define NUMBER(type, name) CYAML_FIELD_INT_PTR(#name, MAY, struct plab_raw_##type, name)
+#define REAL(type, name) CYAML_FIELD_FLOAT_PTR(#name, MAY, struct plab_raw_##type, name)
 
 #define FLAG(type, name) CYAML_FIELD_BOOL_PTR(#name, MAY, struct plab_raw_##type, name)
 #define TEXTS(flags, type, name, max) \
@@ -99,12 +100,19 @@ static const cyaml_schema_field_t cycle_fields[] = {
     NUMBER(cycle, jitter_percent),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t hold_fields[] = {
+    REAL(hold, power_w),
+    REAL(hold, temperature_c),
+    REAL(hold, cutout),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t phase_fields[] = {
     TEXT(MUST, phase, name),
     TEXT(MUST, phase, duration),
     NUMBER(phase, load_percent),
     NUMBER(phase, ramp_to_percent),
     CYAML_FIELD_MAPPING_PTR("cycle", MAY, struct plab_raw_phase, cycle, cycle_fields),
+    CYAML_FIELD_MAPPING_PTR("hold", MAY, struct plab_raw_phase, hold, hold_fields),
     TEXTS(MAY, phase, workers, PLAB_SCENARIO_WORKERS_MAX),
     TEXTS(MAY, phase, controls, PLAB_SCENARIO_CONTROLS_MAX),
     CYAML_FIELD_END,

@@ -50,10 +50,15 @@ struct plab_raw_cycle {
     int64_t *jitter_percent;
 };
 
+struct plab_raw_hold {
+    double *power_w, *temperature_c, *cutout;
+};
+
 struct plab_raw_phase {
     char *name, *duration;
     int64_t *load_percent, *ramp_to_percent;
     struct plab_raw_cycle *cycle; /* may be NULL */
+    struct plab_raw_hold *hold;   /* may be NULL */
     char **workers, **controls;
     unsigned workers_count, controls_count;
 };

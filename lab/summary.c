@@ -234,6 +234,20 @@ static json_t *packets_json(const struct plab_run_record *record) {
                      "flows", packets->has_files ? flows_json(&packets->files) : json_null());
 }
 
+/* Null when none was reached. */
+static json_t *cut_out_json(const struct plab_run_config *config,
+                            const struct plab_run_record *record) {
+    const struct plab_run_cut_out *cut = &record->cut_out;
+    if (cut->t_ns == 0) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:s, s:f, s:f, s:s, s:o}", "t_s",
+                     seconds_or_null(seconds_between(record->start_ns, cut->t_ns)), "phase",
+                     config->scenario->phases[cut->phase].name, "target", cut->hold.target, "limit",
+                     cut->hold.cutout, "unit", plab_hold_unit(cut->hold.kind), "reading",
+                     number_or_null(cut->reading));
+}
+
 /* Only files that are there. */
 static json_t *artefacts_json(const struct plab_run_record *record) {
     static const char *const names[] = {"scenario.yaml", "truth.jsonl",
@@ -288,16 +302,18 @@ json_t *plab_summary_json(const struct plab_run_config *config,
     for (size_t i = 0; i < record->process_count; i++) {
         json_array_append_new(processes, process_json(&record->processes[i], record));
     }
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-        "schema", "powlab-run/1", "run", record->id, "folder", record->folder, "start_wall", wall,
-        "start_t_ns", count(record->start_ns), "end", plab_run_end_name(record->end), "complete",
-        (int)(record->end == PLAB_RUN_COMPLETED), "exit_code", plab_status_exit_code(result),
-        "scenario", scenario_json(config), "environment", environment_json(config), "totals",
-        totals_json(record, config->scenario->phase_count), "expect",
-        expect_json(config->scenario, record), "phases", phases, "processes", processes,
-        "recorders", recorders_json(record), "packets", packets_json(record), "artefacts",
-        artefacts_json(record));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, "
+                     "s:o, s:o, s:o}",
+                     "schema", "powlab-run/1", "run", record->id, "folder", record->folder,
+                     "start_wall", wall, "start_t_ns", count(record->start_ns), "end",
+                     plab_run_end_name(record->end), "complete",
+                     (int)(record->end == PLAB_RUN_COMPLETED), "cut_out",
+                     cut_out_json(config, record), "exit_code", plab_status_exit_code(result),
+                     "scenario", scenario_json(config), "environment", environment_json(config),
+                     "totals", totals_json(record, config->scenario->phase_count), "expect",
+                     expect_json(config->scenario, record), "phases", phases, "processes",
+                     processes, "recorders", recorders_json(record), "packets",
+                     packets_json(record), "artefacts", artefacts_json(record));
 }
 
 enum plab_status plab_summary_write(const struct plab_run_config *config,

@@ -391,3 +391,64 @@ TEST(run, a_detector_that_watches_it) {
     plab_detector_free(&files[1]);
     done(&out);
 }
+
+/* The laptop's tree shows 61 °C for ever. */
+TEST(run, a_temperature_is_held) {
+    struct outcome out;
+    run("name: warm\npool: {difficulty: 7}\nworkers: [{name: w, duty_percent: 80}]\n"
+        "phases: [{name: p, duration: 2200ms, hold: {temperature_c: 80}}]\n",
+        "", "", &out);
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    size_t steps = count_lines(&out, "truth.jsonl", "\"reading\":61.0");
+    CHECK_MSG(steps >= 1 && steps <= 3, "%zu", steps);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: duty 9"), 1); /* 11 % of 80 */
+    json_t *root = report(&out);
+    CHECK(json_is_null(json_object_get(root, "cut_out")));
+    json_decref(root);
+    done(&out);
+}
+
+/* At the cut-out the workers rest, also in later phases; none is started to do that. */
+TEST(run, a_cut_out_pauses_and_marks) {
+    struct outcome out;
+    run("name: hot\npool: {difficulty: 7}\nworkers: [{name: w}, {name: late}]\n"
+        "phases: [{name: p, duration: 1500ms, workers: [w], hold: {temperature_c: 50, cutout: "
+        "61}},\n"
+        "         {name: q, duration: 1s}]\n",
+        "", "", &out);
+    check_end(&out, PLAB_E_FAILED, PLAB_RUN_COMPLETED);
+    CHECK_MSG(strstr(out.err.text, "phase \"p\" reached its cut-out of 61.0") != NULL, "%s",
+              out.err.text);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"cut_out\""), 1);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: pause"), 1);
+    CHECK_U64(count_lines(&out, "logs/worker-w.log", "told: resume"), 0);
+    CHECK_U64(out.record.process_count, 2);
+    json_t *root = report(&out);
+    json_t *cut = json_object_get(root, "cut_out");
+    CHECK(json_number_value(json_object_get(cut, "limit")) == 61);
+    CHECK(json_number_value(json_object_get(cut, "reading")) == 61);
+    json_decref(root);
+    done(&out);
+}
+
+TEST(run, nothing_starts_without_the_sensor) {
+    static struct plab_scenario scenario;
+    static struct plab_run_record record;
+    struct plab_error err = {.text = ""};
+    static const char text[] = "name: cold\npool: {}\nworkers: [{name: w}]\n"
+                               "phases: [{name: p, duration: 1s, hold: {power_w: 9}}]\n";
+    CHECK(plab_scenario_parse(&scenario, text, strlen(text), "t.yaml", &err) == PLAB_OK);
+    const struct plab_run_config config = {.scenario = &scenario,
+                                           .program = "tests/unit/fake_powlab.sh",
+                                           .out = "/tmp/powlab-never-made",
+                                           .proc_root = "tests/vectors/sensors/vm/proc",
+                                           .sys_root = "tests/vectors/sensors/vm/sys",
+                                           .version = "0",
+                                           .commit = "0"};
+    CHECK(plab_run_scenario(&config, &record, &err) == PLAB_E_UNSUPPORTED);
+    CHECK_MSG(strstr(err.text, "phase \"p\": this machine shows no power to hold") != NULL, "%s",
+              err.text);
+    CHECK_U64(record.process_count, 0);
+    CHECK(access("/tmp/powlab-never-made", F_OK) != 0);
+    plab_run_record_free(&record);
+}

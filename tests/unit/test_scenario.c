@@ -315,3 +315,37 @@ TEST(scenario, bad_shapes_are_named) {
         CHECK_MSG(strstr(err.text, rows[i].says) != NULL, "%zu: %s", i, err.text);
     }
 }
+
+TEST(scenario, holding_a_sensor) {
+#define HOLD(words) \
+    "name: t\npool: {}\nworkers: [{name: w}]\nphases: [{name: p, duration: 9s, " words "}]\n"
+    static const struct {
+        const char *text, *says; /* NULL: fine */
+    } rows[] = {
+        {HOLD("hold: {power_w: 20.5}"), NULL},
+        {HOLD("load_percent: 60, hold: {temperature_c: 65, cutout: 90}"), NULL},
+        {HOLD("hold: {}"), "phases[0].hold: give either power_w or temperature_c"},
+        {HOLD("hold: {power_w: 1, temperature_c: 2}"), "give either"},
+        {HOLD("hold: {temperature_c: 65, cutout: 65}"), "1 <= target < cut-out <= 110"},
+        {HOLD("hold: {temperature_c: 100}"), "cut-out at 115"},
+        {HOLD("hold: {power_w: -3}"), "-3 W"},
+        {HOLD("hold: {power_w: .nan}"), "hold"},
+        {HOLD("load_percent: 0, hold: {power_w: 9}"), "a load above 0"},
+        {HOLD("ramp_to_percent: 9, hold: {power_w: 9}"), "without cycle"},
+        {HOLD("hold: {celsius: 9}"), "celsius"},
+    };
+#undef HOLD
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(rows); i++) {
+        static struct plab_scenario scenario;
+        struct plab_error why = {.text = ""};
+        enum plab_status status =
+            plab_scenario_parse(&scenario, rows[i].text, strlen(rows[i].text), "t.yaml", &why);
+        CHECK_MSG(status == (rows[i].says == NULL ? PLAB_OK : PLAB_E_INPUT), "%zu: %s", i,
+                  why.text);
+        CHECK_MSG(rows[i].says == NULL || strstr(why.text, rows[i].says) != NULL, "%zu: %s", i,
+                  why.text);
+        const struct plab_hold *hold = &scenario.phases[0].hold;
+        CHECK(i != 0 || (hold->kind == PLAB_HOLD_POWER && hold->cutout == 30.75));
+        CHECK(i != 1 || (hold->kind == PLAB_HOLD_TEMPERATURE && hold->cutout == 90));
+    }
+}
