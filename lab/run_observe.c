@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Evidence that only a living process gives: now and then a sample of each (lab/sample.h), and once
- * each detector that looks at living processes. Both are processes of their own, one at a time:
- * tracing would get in the way of waiting for children.
+ * Evidence that only a living process gives: now and then a sample of each (lab/sample.h), and each
+ * detector that looks at living processes, twice: at once, for processes that live for seconds
+ * only, and when there is more to be found. Both are processes of their own, one at a time: tracing
+ * would get in the way of waiting for children.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +14,21 @@
 
 #define FIRST_AFTER_NS UINT64_C(3000000000) /* a miner has begun to hash by then, in light mode */
 #define EVERY_NS UINT64_C(10000000000)
+/* Of detectors: by the first, a client has logged in and got its job. */
+static const uint64_t look_after_ns[] = {UINT64_C(700000000), UINT64_C(10000000000)};
 #define LOOKS 40 /* in light mode most of the time goes into dataset items, in the default mode */
 #define LOOK_INTERVAL_MS 10
 #define STOP_GRACE_MS 100
 
+/* It wrote what it saw, or why it couldn't; others needn't wait for the next second. */
 static void on_sampled(struct plab_child *child) {
-    (void)child; /* it wrote what it saw, or why it couldn't */
+    struct plab_run *run = child->cookie;
+    struct plab_error why = {.text = ""};
+    enum plab_status status =
+        run->stopping ? PLAB_OK : plab_run_observe_tick(run, plab_clock_ns(), &why);
+    if (status != PLAB_OK) {
+        plab_run_give_up(run, status, &why);
+    }
 }
 
 static bool is_due(const struct plab_run_slot *slot, uint64_t now_ns) {
@@ -51,15 +61,21 @@ static enum plab_status sample(struct plab_run_slot *slot, uint64_t now_ns,
 
 /* ---- detectors at living processes ---- */
 
-/* The next such detector for this process; NULL when all have looked. */
-static const struct plab_detector_file *next_live(struct plab_run_slot *slot) {
+/* The next such detector whose time at this process has come; NULL: none. */
+static const struct plab_detector_file *next_live(struct plab_run_slot *slot, uint64_t now_ns) {
     const struct plab_run_config *config = slot->run->config;
+    if (!slot->child.running || slot->live_rounds == PLAB_ARRAY_LEN(look_after_ns) ||
+        now_ns - slot->child.start_ns < look_after_ns[slot->live_rounds]) {
+        return NULL;
+    }
     for (; slot->live_next < config->detector_count; slot->live_next++) {
         const struct plab_detector_file *file = &config->detectors[slot->live_next];
         if (file->detector->native == NULL && strcmp(file->detector->input, "process") == 0) {
             return file;
         }
     }
+    slot->live_next = 0;
+    slot->live_rounds++;
     return NULL;
 }
 
@@ -88,31 +104,46 @@ static enum plab_status look(struct plab_run_slot *slot, const struct plab_detec
     return status;
 }
 
-/* Samples first: they are due at their times, the others only once. */
-enum plab_status plab_run_observe_tick(struct plab_run *run, uint64_t now_ns,
-                                       struct plab_error *err) {
-    struct plab_run_slot *due = NULL;
-    if (run->config->guard == NULL || run->sampler.running) {
-        return PLAB_OK;
+/* Lets a detector look at a process, `urgent`: at a young one. PLAB_OK too when none is due. */
+static enum plab_status look_if_due(struct plab_run *run, bool urgent, uint64_t now_ns,
+                                    struct plab_error *err) {
+    for (size_t i = 0; i < run->slot_count && !run->sampler.running; i++) {
+        struct plab_run_slot *slot = &run->slots[i];
+        bool young = now_ns - slot->child.start_ns < FIRST_AFTER_NS;
+        const struct plab_detector_file *file = young || !urgent ? next_live(slot, now_ns) : NULL;
+        enum plab_status status = file != NULL ? look(slot, file, err) : PLAB_OK;
+        if (status != PLAB_OK) {
+            return status;
+        }
     }
+    return PLAB_OK;
+}
+
+static enum plab_status sample_if_due(struct plab_run *run, uint64_t now_ns,
+                                      struct plab_error *err) {
+    struct plab_run_slot *due = NULL;
     for (size_t i = 0; i < run->slot_count; i++) {
         struct plab_run_slot *slot = &run->slots[i];
         if (is_due(slot, now_ns) && (due == NULL || slot->sampled_ns < due->sampled_ns)) {
             due = slot;
         }
     }
-    if (due != NULL) {
-        return sample(due, now_ns, err);
+    return due != NULL && !run->sampler.running ? sample(due, now_ns, err) : PLAB_OK;
+}
+
+/* Looks at young processes are the most urgent, they may be gone soon; then samples, at their
+ * times; so that many processes don't keep them from each other. */
+enum plab_status plab_run_observe_tick(struct plab_run *run, uint64_t now_ns,
+                                       struct plab_error *err) {
+    if (run->config->guard == NULL || run->sampler.running) {
+        return PLAB_OK;
     }
-    for (size_t i = 0; i < run->slot_count; i++) {
-        struct plab_run_slot *slot = &run->slots[i];
-        bool sampled = slot->child.running && slot->sampled_ns > slot->child.start_ns;
-        const struct plab_detector_file *file = sampled ? next_live(slot) : NULL;
-        if (file != NULL) {
-            return look(slot, file, err);
-        }
+    run->sampler.cookie = run;
+    enum plab_status status = look_if_due(run, true, now_ns, err);
+    if (status == PLAB_OK) {
+        status = sample_if_due(run, now_ns, err);
     }
-    return PLAB_OK;
+    return status == PLAB_OK ? look_if_due(run, false, now_ns, err) : status;
 }
 
 void plab_run_observe_stop(struct plab_run *run) {

@@ -22,6 +22,7 @@
 #define PLAB_RUN_NO_PHASE SIZE_MAX
 #define PLAB_RUN_LOGIN_LEN (PLAB_SCENARIO_NAME_MAX + PLAB_RUN_ID_LEN + 16)
 #define PLAB_RUN_WATCHES_MAX 4
+#define PLAB_RUN_SOCKETS_TOLD 128
 
 /* A place for one process, started several times in a run perhaps. */
 struct plab_run_slot {
@@ -50,7 +51,10 @@ struct plab_run_slot {
     uint64_t cpu_t_ns;
     struct plab_procwatch *watch; /* of the running instance; NULL: isn't watched */
     uint64_t sampled_ns;          /* when its latest sample was begun */
-    size_t live_next;             /* next detector for living processes to run on this instance */
+    size_t live_next;     /* next detector for living processes to run on this instance ... */
+    unsigned live_rounds; /* ... and how often all of them have looked */
+    uint64_t sockets_told[PLAB_RUN_SOCKETS_TOLD]; /* inodes of a control's connections */
+    size_t sockets_next;
 };
 
 /* A mean over time, of the seconds in which there was a value. */
@@ -263,6 +267,11 @@ void plab_run_watch_tick(struct plab_run *run, uint64_t now_ns);
 
 /* Ends all that is left. False when nothing is. */
 bool plab_run_watch_stop(struct plab_run *run, uint64_t grace_ms);
+
+/* ---- run_sockets.c: connections of controls ---- */
+
+/* Tells those that are new. */
+void plab_run_sockets_tick(struct plab_run *run, uint64_t now_ns);
 
 /* ---- run_capture.c: packets ---- */
 

@@ -93,7 +93,7 @@ void plab_run_recorder_instance_over(struct plab_run_slot *slot) {
     slot->has_rate = false;
     slot->has_cpu = false;
     plab_procwatch_close(&slot->watch);
-    slot->live_next = 0;
+    slot->live_next = slot->live_rounds = 0;
 }
 
 /* CPU and memory of one slot's process since the last tick. */
@@ -186,6 +186,7 @@ static void sample_workers(struct plab_run *run, uint64_t now_ns,
 /* The tables beside the timeline. */
 static enum plab_status record_details(struct plab_run *run, uint64_t now_ns,
                                        struct plab_error *err) {
+    plab_run_sockets_tick(run, now_ns);
     enum plab_status status = plab_recorders_host(run->recorders, now_ns, err);
     for (size_t i = 0; i < run->slot_count && status == PLAB_OK; i++) {
         struct plab_run_slot *slot = &run->slots[i];

@@ -318,6 +318,12 @@ static enum plab_status take_worker(const struct plab_yaml_source *r,
     RETURN_IF_BAD(
         get_name(r, KEY("user"), raw->user != NULL ? raw->user : raw->name, worker->user));
     RETURN_IF_BAD(get_algo(r, KEY("algo"), raw->algo, out->pool.algo, &worker->algo));
+    if (strcmp(worker->algo, out->pool.algo) != 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, KEY("algo"),
+                             "%s, but the pool only has work for %s; leave it out, or change "
+                             "pool.algo",
+                             worker->algo, out->pool.algo);
+    }
     RETURN_IF_BAD(get_mode(r, KEY("randomx_mode"), raw->randomx_mode, &worker->randomx_mode));
     RETURN_IF_BAD(get_dataset_mem(r, KEY("dataset_mem"), raw, worker->dataset_mem));
     RETURN_IF_BAD(get_text(r, KEY("cpus"), raw->cpus, worker->cpus));

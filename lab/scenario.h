@@ -74,7 +74,7 @@ struct plab_scenario_word {
 struct plab_scenario_worker {
     char name[PLAB_SCENARIO_NAME_MAX + 1]; /* unique in the scenario; phases refer to it */
     char user[PLAB_SCENARIO_NAME_MAX + 1]; /* part of the login; default: the name */
-    const char *algo;                      /* static; default: the pool's */
+    const char *algo;                      /* static; the pool's */
     const char *randomx_mode;              /* static: "auto", "fast" or "light" */
     char dataset_mem[24];                  /* how much of a dataset to precompute, "1GiB"; "": all
                                               or nothing, as randomx_mode has it */

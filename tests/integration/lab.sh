@@ -87,6 +87,13 @@ expect: {min_accepted: 1, max_rejected: 0}
 YAML
 sed 's/4s/60s/; /expect/d' "$work/short.yaml" >"$work/long.yaml"
 
+cat >"$work/brief.yaml" <<'YAML'
+name: brief
+pool: {algo: cn/1}
+controls: [{name: brief, command: [sleep, "2.5"], repeat: false}]
+phases: [{name: p, duration: 4s, controls: [brief]}]
+YAML
+
 # ---- usage ----
 exits "lab alone is a usage error" 2 "$POWLAB" lab
 exits "an unknown lab verb is a usage error" 2 "$POWLAB" lab rum
@@ -106,6 +113,14 @@ exits "a scale that makes phases too short" 2 "$POWLAB" lab run --scale 0.4 "$wo
 exits "a dry run" 0 sh -c 'cd "$1" && "$2" lab run --dry-run short.yaml' sh "$work" "$POWLAB"
 check "prints the command lines" grep -q 'powlab mine .*--duty=100' "$work/out"
 check "and touches nothing" test ! -e "$work/runs"
+
+# ---- a process that lives for seconds only ----
+exits "a run with a brief control" 0 "$POWLAB" lab run --detectors configs/detectors --out "$work/brief" \
+    "$work/brief.yaml"
+if command -v yara >/dev/null; then
+    check "its memory is looked at in time" grep -q '"state": "ran"' "$work/brief/verdicts.json"
+    check "by the detector of living processes" test -e "$work/brief/raw/live/yara-memory.control-brief#0.out"
+fi
 
 # ---- a whole run ----
 exits "a short run" 0 env NO_COLOR=1 sh -c 'cd "$1" && "$2" lab run short.yaml' sh "$work" "$POWLAB"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs with children that only pretend (fake_powlab.sh): what is recorded, and every kind of end.
  */
+#include <arpa/inet.h>
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -451,4 +453,30 @@ TEST(run, nothing_starts_without_the_sensor) {
     CHECK_U64(record.process_count, 0);
     CHECK(access("/tmp/powlab-never-made", F_OK) != 0);
     plab_run_record_free(&record);
+}
+
+/* Whom a connection belongs to is told, once. */
+TEST(run, connections_of_controls) {
+    struct outcome out;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+    socklen_t len = sizeof address;
+    char text[512], remote[64];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 2) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    unsigned port = ntohs(address.sin_port);
+    snprintf(text, sizeof text,
+             "name: talk\npool: {difficulty: 7}\n"
+             "controls: [{name: c, command: [perl, -MIO::Socket::INET, -e,\n"
+             "  '$s = IO::Socket::INET->new(PeerAddr => \"127.0.0.1:%u\") or die; sleep 9']}]\n"
+             "phases: [{name: p, duration: 2500ms, controls: [c]}]\n",
+             port);
+    run(text, "", "", &out);
+    close(fd);
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    snprintf(remote, sizeof remote, "\"remote\":\"127.0.0.1:%u\"", port);
+    CHECK_U64(count_lines(&out, "truth.jsonl", remote), 1);
+    CHECK_U64(count_lines(&out, "truth.jsonl", "\"process\":\"control-c\",\"local\":\"127.0.0.1:"),
+              1);
+    done(&out);
 }

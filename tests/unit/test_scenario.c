@@ -68,7 +68,7 @@ TEST(scenario, every_key) {
                        "  job_interval: 2m\n"
                        "  listen: \"[::1]:3333\"\n"
                        "workers:\n"
-                       "  - {name: a, user: alice, count: 2, threads: 3, algo: rx/2, randomx_mode: "
+                       "  - {name: a, user: alice, count: 2, threads: 3, algo: cn/r, randomx_mode: "
                        "light, cpus: \"0,2-3\", duty_percent: 40}\n"
                        "  - {name: b, dataset_mem: 768MiB}\n"
                        "phases:\n"
@@ -88,7 +88,7 @@ TEST(scenario, every_key) {
     CHECK_U64(s.pool.job_interval_ms, 120000);
     CHECK_STR(s.pool.listen, "[::1]:3333");
     CHECK_STR(s.workers[0].user, "alice");
-    CHECK_STR(s.workers[0].algo, "rx/2");
+    CHECK_STR(s.workers[0].algo, "cn/r");
     CHECK_STR(s.workers[0].randomx_mode, "light");
     CHECK_STR(s.workers[0].cpus, "0,2-3");
     CHECK_STR(s.workers[0].dataset_mem, "");
@@ -283,6 +283,8 @@ TEST(scenario, bad_shapes_are_named) {
         {"name: s\npool: {}\nworkers: [{name: w, load_by: luck}]\nphases: [{name: p, duration: "
          "1s}]\n",
          "t:3:21: workers[0].load_by: \"luck\""},
+        {"name: s\npool: {}\nworkers: [{name: w, algo: cn/r}]\nphases: [{name: p, duration: 1s}]\n",
+         "t:3:21: workers[0].algo: cn/r, but the pool only has work for rx/0"},
         {"name: s\npool: {}\nworkers: [{name: w, load_by: threads}]\n"
          "phases: [{name: p, duration: 1s}]\n",
          "give threads"},
