@@ -8,9 +8,19 @@
 #include <string.h>
 
 #include "lab/evidence.h"
+#include "lab/perfcount.h"
 
 #define VALUES_MAX 65536
 #define WARM_UP_S 10
+
+/* Of hardware counters. */
+static const struct {
+    const char *name;
+    enum plab_perf part, whole;
+} ratios[] = {{"ipc", PLAB_PERF_INSTRUCTIONS, PLAB_PERF_CYCLES},
+              {"cache", PLAB_PERF_CACHE_MISSES, PLAB_PERF_INSTRUCTIONS},
+              {"branch", PLAB_PERF_BRANCH_MISSES, PLAB_PERF_BRANCHES}};
+#define RATIOS PLAB_ARRAY_LEN(ratios)
 
 struct values {
     size_t count;
@@ -20,6 +30,7 @@ struct values {
 /* What is taken from one run. */
 struct side {
     struct plab_evidence evidence;
+    double parts[RATIOS], wholes[RATIOS]; /* of counters, sums */
     struct values up, down, gaps, cpu, switches, faults, rss, huge;
     double bytes_per_packet, packets_per_minute;
     double modes[4]; /* shares of the looks at threads that hashed */
@@ -74,6 +85,23 @@ static bool is_mining_pid(const struct plab_evidence *evidence, int pid, double 
     return false;
 }
 
+static double counted(const struct side *side, size_t row, enum plab_perf which) {
+    const struct plab_table *table = &side->evidence.processes;
+    return plab_table_number(table, row, plab_table_column(table, plab_perfcount_column(which)));
+}
+
+/* Only seconds in which both were counted. */
+static void take_counters(struct side *side, size_t row) {
+    for (size_t i = 0; i < RATIOS; i++) {
+        double part = counted(side, row, ratios[i].part);
+        double whole = counted(side, row, ratios[i].whole);
+        if (isfinite(part) && isfinite(whole)) {
+            side->parts[i] += part;
+            side->wholes[i] += whole;
+        }
+    }
+}
+
 static void take_processes(struct side *side) {
     const struct plab_table *table = &side->evidence.processes;
 #define COLUMN(name) plab_table_column(table, name)
@@ -86,6 +114,7 @@ static void take_processes(struct side *side) {
             add(&side->faults, plab_table_number(table, row, COLUMN("minor_faults_per_s")));
             add(&side->rss, plab_table_number(table, row, COLUMN("rss_bytes")));
             add(&side->huge, plab_table_number(table, row, COLUMN("hugetlb_bytes")));
+            take_counters(side, row);
         }
     }
 #undef COLUMN
@@ -290,6 +319,20 @@ static void compare_host(struct plab_fidelity *out, struct side *a, struct side 
         "in one of the runs no thread was seen in an unusual mode");
 }
 
+static double ratio_of(const struct side *side, size_t which) {
+    return side->wholes[which] > 0 ? side->parts[which] / side->wholes[which] : NAN;
+}
+
+static void compare_microarchitecture(struct plab_fidelity *out, const struct side *a,
+                                      const struct side *b) {
+    for (size_t i = 0; i < RATIOS; i++) {
+        put(out, ratios[i].name, "relative difference",
+            plab_fidelity_relative(ratio_of(a, i), ratio_of(b, i)), 0.15,
+            "one of the runs has no such hardware counters (most virtual machines)");
+    }
+    put(out, "syscalls", "cosine", NAN, 0.05, "no run records system calls");
+}
+
 enum plab_status plab_fidelity_compare(struct plab_fidelity *out, const char *run_a,
                                        const char *run_b, struct plab_error *err) {
     struct side *sides = calloc(2, sizeof *sides);
@@ -305,6 +348,7 @@ enum plab_status plab_fidelity_compare(struct plab_fidelity *out, const char *ru
         compare_network(out, &sides[0], &sides[1]);
         compare_shares(out, &sides[0], &sides[1]);
         compare_host(out, &sides[0], &sides[1]);
+        compare_microarchitecture(out, &sides[0], &sides[1]);
     }
     free_side(&sides[0]);
     free_side(&sides[1]);

@@ -18,6 +18,9 @@
  *   switches, faults   voluntary context switches and minor faults a second, after the first ten
  *                      seconds: difference by the larger
  *   memory             resident memory and explicit huge pages, medians: difference by the larger
+ *   ipc, cache, branch instructions a cycle, cache misses an instruction, mispredictions a branch,
+ *                      from hardware counters: difference by the larger
+ *   syscalls           no run records them: always absent
  *   rounding           total variation distance between how often the rounding modes were seen
  */
 #ifndef PLAB_LAB_FIDELITY_H
@@ -35,7 +38,7 @@ struct plab_fidelity_channel {
     char reason[120];             /* of an absent one */
 };
 
-#define PLAB_FIDELITY_MAX 20
+#define PLAB_FIDELITY_MAX 24
 
 struct plab_fidelity {
     size_t count;

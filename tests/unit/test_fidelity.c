@@ -71,8 +71,9 @@ static void make_run(char *folder, const char *cpu, const char *keys) {
         "{\"t_ns\":1,\"t_s\":6,\"event\":\"share\"}\n");
     snprintf(table, sizeof table,
              "t_s,pid,cpu_percent_of_one,voluntary_switches_per_s,minor_faults_per_s,rss_bytes,"
-             "hugetlb_bytes\n5,7,1,1,1,1,1\n12,7,%s,10,0,100,\n13,7,%s,10,0,100,\n",
-             cpu, cpu);
+             "hugetlb_bytes,cycles_per_s,instructions_per_s,cache_misses_per_s\n"
+             "5,7,1,1,1,1,1,1,1,1\n12,7,%s,10,0,100,,100,%s,\n13,7,%s,10,0,100,,300,%s,\n",
+             cpu, cpu, cpu, cpu);
     put(folder, "processes.csv", table);
     snprintf(table, sizeof table,
              "positive,src_port,dst_port,first_lengths,first_directions,packets_fwd,bytes_fwd,"
@@ -111,6 +112,10 @@ TEST(fidelity, of_two_runs) {
     CHECK(isnan(named(&all, "tls")->distance));
     CHECK_STR(named(&all, "tls")->reason, "one of the runs has no TLS");
     CHECK(isnan(named(&all, "rounding")->distance) && isnan(named(&all, "huge pages")->distance));
+    CHECK(near(named(&all, "ipc")->distance, 0.25)); /* 400 and 300 a 400 cycles */
+    CHECK(isnan(named(&all, "cache")->distance) && isnan(named(&all, "branch")->distance));
+    CHECK(strstr(named(&all, "cache")->reason, "no such hardware counters") != NULL);
+    CHECK_STR(named(&all, "syscalls")->reason, "no run records system calls");
     CHECK(plab_fidelity_compare(&all, a, "/tmp", &err) == PLAB_E_INPUT);
     snprintf(command, sizeof command, "rm -r %s %s", a, b);
     CHECK(system(command) == 0);
