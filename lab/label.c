@@ -137,11 +137,16 @@ static bool take_process_exit(struct plab_labels *labels, const json_t *event, d
     return true;
 }
 
-/* The latest session of the pool's number. */
+static bool is_second(const json_t *event) {
+    return strcmp(text_of(event, "source"), "pool-2") == 0;
+}
+
+/* The latest session of a pool's number: each pool counts its own. */
 static struct plab_label_session *session_of(struct plab_labels *labels, const json_t *event) {
     json_int_t number = json_integer_value(json_object_get(event, "session"));
     for (size_t i = labels->session_count; number > 0 && i-- > 0;) {
-        if (labels->sessions[i].number == (uint64_t)number) {
+        if (labels->sessions[i].number == (uint64_t)number &&
+            labels->sessions[i].second == is_second(event)) {
             return &labels->sessions[i];
         }
     }
@@ -162,6 +167,7 @@ static struct plab_label_session *new_session(struct plab_labels *labels, const 
     session->start_s = t_s;
     session->end_s = INFINITY;
     session->number = (uint64_t)json_integer_value(json_object_get(event, "session"));
+    session->second = is_second(event);
     return session;
 }
 
@@ -228,7 +234,12 @@ static bool take_socket(struct plab_labels *labels, const json_t *event, double 
     return true;
 }
 
+/* A proxy's shares at the pool behind it are its workers', counted once already. */
 static bool take_share(struct plab_labels *labels, const json_t *event, double t_s) {
+    const struct plab_label_session *session = session_of(labels, event);
+    if (is_second(event) && session != NULL && !session->owned) {
+        return true;
+    }
     if (GROW(labels->shares, labels->share_count) == NULL) {
         return false;
     }

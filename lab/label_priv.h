@@ -14,7 +14,8 @@
 struct plab_label_session {
     struct plab_endpoint peer;
     double start_s, end_s; /* end: INFINITY while it is open */
-    uint64_t number;       /* the pool's */
+    uint64_t number;       /* the pool's ... */
+    bool second;           /* ... which is the second one */
     bool claimed;          /* by a process itself, not by the pool */
     bool benign, owned;    /* by what its process is; owned: that is known */
     char login[PLAB_LABEL_TEXT], agent[PLAB_LABEL_TEXT], dialect[32];

@@ -84,7 +84,7 @@ void plab_run_tell_absent(struct plab_run *run, const char *family, const char *
 
 bool plab_run_any(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot)) {
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
-        if (is(&run->slots[i])) {
+        if (run->slots[i].role != PLAB_RUN_POOL && is(&run->slots[i])) {
             return true;
         }
     }
@@ -114,17 +114,26 @@ static bool in_a_hurry(const struct plab_run *run) {
     return end == PLAB_RUN_INTERRUPTED || end == PLAB_RUN_TERMINATED;
 }
 
-/* First all others, so that their last shares are answered, then the pool, then who watched them,
+/* A proxy before the pool that it hands shares to. True while one runs. */
+static bool stop_pools(struct plab_run *run) {
+    for (size_t i = PLAB_RUN_POOL_SLOT; i <= PLAB_RUN_POOL_SLOT + 1 && i < run->slot_count; i++) {
+        struct plab_run_slot *slot = &run->slots[i];
+        if (slot->role == PLAB_RUN_POOL && slot->child.running) {
+            plab_child_stop(&slot->child, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* First all others, so that their last shares are answered, then the pools, then who watched them,
  * then the loop ends. */
 void plab_run_go_on_stopping(struct plab_run *run) {
-    struct plab_run_slot *pool = &run->slots[PLAB_RUN_POOL_SLOT];
-    if (plab_run_any(run, is_running)) {
+    if (plab_run_any(run, is_running) || stop_pools(run)) {
         return;
     }
-    if (pool->child.running) {
-        plab_child_stop(&pool->child, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS);
-    } else if (!plab_run_watch_stop(run, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS) &&
-               !uv_is_closing((uv_handle_t *)&run->phase_timer)) {
+    if (!plab_run_watch_stop(run, in_a_hurry(run) ? HURRY_POOL_MS : PLAB_RUN_GRACE_MS) &&
+        !uv_is_closing((uv_handle_t *)&run->phase_timer)) {
         close_timers(run);
     }
 }
@@ -142,6 +151,9 @@ void plab_run_stop(struct plab_run *run, enum plab_run_end end) {
     uv_timer_stop(&run->port_timer);
     plab_run_observe_stop(run);
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
+        if (run->slots[i].role == PLAB_RUN_POOL) {
+            continue;
+        }
         run->slots[i].wanted_duty = 0;
         plab_run_reconcile(&run->slots[i], in_a_hurry(run) ? HURRY_WORKER_MS : PLAB_RUN_GRACE_MS);
     }
@@ -185,7 +197,8 @@ static void on_limit(uv_timer_t *timer) {
  */
 static bool read_port(const struct plab_run *run, unsigned *port) {
     char path[PATH_MAX], end = '\0';
-    FILE *file = fopen(plab_run_path(run->record, path, "raw/pool.port"), "re");
+    FILE *file = fopen(
+        plab_run_path(run->record, path, "raw/%s.port", run->slots[run->awaited_pool].name), "re");
     bool found = file != NULL && fscanf(file, "%5u%c", port, &end) == 2 && end == '\n' &&
                  *port > 0 && *port < 65536;
     if (file != NULL) {
@@ -194,12 +207,26 @@ static bool read_port(const struct plab_run *run, unsigned *port) {
     return found;
 }
 
+static void start_pool(struct plab_run *run, size_t slot) {
+    run->awaited_pool = slot;
+    run->slots[slot].wanted_duty = 100;
+    plab_run_start_slot(&run->slots[slot]);
+}
+
+static void take_address(const struct plab_run *run, unsigned port, char out[80]) {
+    const char *listen = run->scenario->pool.listen;
+    snprintf(out, 80, "%.*s:%u", (int)(strrchr(listen, ':') - listen), listen, port);
+    plab_log_info(run->config->log, "the %s listens on %s",
+                  out == run->record->second_address ? "second pool" : "pool", out);
+}
+
 static void on_port_poll(uv_timer_t *timer) {
     struct plab_run *run = timer->data;
     struct plab_error why;
     unsigned port;
     if (!read_port(run, &port)) {
-        if (plab_clock_ns() - run->record->start_ns > POOL_START_MS * UINT64_C(1000000)) {
+        uint64_t start_ns = run->slots[run->awaited_pool].child.start_ns;
+        if (plab_clock_ns() - start_ns > POOL_START_MS * UINT64_C(1000000)) {
             plab_run_give_up(run,
                              plab_fail(&why, PLAB_E_FAILED, "the pool didn't listen within %d s",
                                        POOL_START_MS / 1000),
@@ -207,11 +234,15 @@ static void on_port_poll(uv_timer_t *timer) {
         }
         return;
     }
+    if (run->awaited_pool != PLAB_RUN_POOL_SLOT) {
+        take_address(run, port, run->record->second_address);
+        plab_run_add_event(run, plab_clock_ns(), "second_pool_ready",
+                           json_pack("{s:s}", "address", run->record->second_address));
+        start_pool(run, PLAB_RUN_POOL_SLOT);
+        return;
+    }
     uv_timer_stop(&run->port_timer);
-    const char *listen = run->scenario->pool.listen;
-    snprintf(run->record->pool_address, sizeof run->record->pool_address, "%.*s:%u",
-             (int)(strrchr(listen, ':') - listen), listen, port);
-    plab_log_info(run->config->log, "the pool listens on %s", run->record->pool_address);
+    take_address(run, port, run->record->pool_address);
     plab_run_add_event(run, plab_clock_ns(), "pool_ready",
                        json_pack("{s:s}", "address", run->record->pool_address));
     plab_run_network_capture(run);
@@ -287,8 +318,7 @@ static void loop_until_over(struct plab_run *run) {
         plab_run_watch_start(run);
     }
     if (!run->stopping) {
-        run->slots[PLAB_RUN_POOL_SLOT].wanted_duty = 100;
-        plab_run_start_slot(&run->slots[PLAB_RUN_POOL_SLOT]);
+        start_pool(run, PLAB_RUN_POOL_SLOT + run->scenario->second_pool.present);
     }
     if (!run->stopping) {
         plab_run_arm_tick(run);
@@ -322,13 +352,17 @@ static enum plab_status check_workers(const struct plab_run_record *record,
     return worst;
 }
 
-/* The pool's process is the first. */
+/* The first pool that wasn't asked to end. */
 static enum plab_status pool_failure(const struct plab_run_record *record, struct plab_error *err) {
-    const struct plab_run_process *pool = &record->processes[PLAB_RUN_POOL_SLOT];
+    const struct plab_run_process *pool = &record->processes[0];
+    for (size_t i = 1; i < record->process_count && (pool->asked || pool->role != PLAB_RUN_POOL);
+         i++) {
+        pool = &record->processes[i];
+    }
     char tail[200];
     plab_run_folder_log_tail(record, pool->name, tail, sizeof tail);
     return plab_fail(err, plab_run_status_of_exit(pool->exit_code, pool->signal),
-                     "the pool ended during the run (%s %d): %s",
+                     "the %s ended during the run (%s %d): %s", pool->name,
                      pool->signal != 0 ? "signal" : "exit code",
                      pool->signal != 0 ? pool->signal : pool->exit_code,
                      tail[0] != '\0' ? tail : "it said nothing");

@@ -117,8 +117,9 @@ struct plab_run_cut_out {
 
 struct plab_run_record {
     char id[PLAB_RUN_ID_LEN];
-    char folder[PATH_MAX]; /* "" until it was made */
-    char pool_address[80]; /* "" until the pool listened */
+    char folder[PATH_MAX];   /* "" until it was made */
+    char pool_address[80];   /* "" until the pool listened */
+    char second_address[80]; /* of the second pool; "" without */
     enum plab_run_end end;
     uint64_t start_ns, start_wall_ns, end_ns;
     struct plab_run_phase phases[PLAB_SCENARIO_PHASES_MAX];

@@ -13,13 +13,13 @@
 /* Whoever talks to an address of this machine does so through the loopback interface. */
 #define DEFAULT_INTERFACE "lo"
 
-/* The pool's port, and those that controls send from. */
+/* The pools' ports, and those that controls send from. */
 static enum plab_status make_filter(const struct plab_run *run,
                                     char filter[PLAB_CAPTURE_FILTER_MAX], struct plab_error *err) {
     const struct plab_run_record *record = run->record;
-    struct plab_endpoint pool;
+    struct plab_endpoint pool, second;
     char address[PLAB_ENDPOINT_TEXT_LEN];
-    uint16_t ports[1 + PLAB_SCENARIO_CONTROLS_MAX];
+    uint16_t ports[2 + PLAB_SCENARIO_CONTROLS_MAX];
     uint32_t count = 1;
     if (plab_run_network_has(run)) { /* all that is on the run's own cable is the run's */
         filter[0] = '\0';
@@ -29,6 +29,9 @@ static enum plab_status make_filter(const struct plab_run *run,
         return plab_fail(err, PLAB_E_INPUT, "%s is no address and port", record->pool_address);
     }
     ports[0] = pool.port;
+    if (plab_endpoint_parse(record->second_address, &second)) {
+        ports[count++] = second.port;
+    }
     for (size_t i = 0; i < run->scenario->control_count; i++) {
         if (run->scenario->controls[i].port != 0) {
             ports[count++] = run->scenario->controls[i].port;

@@ -230,9 +230,18 @@ static struct plab_run_phase *phase_at(struct plab_run *run, uint64_t t_ns) {
     return found;
 }
 
+/* Of a second pool that workers turn to, their shares and logins; its chain is one of its own. One
+ * behind a proxy has no workers. */
+static bool counts(const struct plab_run *run, const json_t *event) {
+    const char *source = text_of(event, "source"), *kind = text_of(event, "event");
+    return strcmp(source, "pool") == 0 ||
+           (strcmp(source, "pool-2") == 0 && !run->scenario->second_pool.upstream &&
+            (strcmp(kind, "share") == 0 || strcmp(kind, "login") == 0));
+}
+
 static void count_truth(void *cookie, const json_t *event) {
     struct counter *counter = cookie;
-    if (strcmp(text_of(event, "source"), "pool") != 0) {
+    if (!counts(counter->run, event)) {
         return;
     }
     bool new_seed = is_new_seed(counter, event);
@@ -245,18 +254,19 @@ static void count_truth(void *cookie, const json_t *event) {
 }
 
 enum plab_status plab_run_folder_truth(struct plab_run *run, struct plab_error *err) {
-    char lab[PATH_MAX], pool[PATH_MAX], out[PATH_MAX];
+    char lab[PATH_MAX], pool[PATH_MAX], second[PATH_MAX], out[PATH_MAX];
     struct counter counter = {.run = run, .seed = ""};
     struct plab_truth_merge merge = {
         .lab_path = plab_run_path(run->record, lab, "raw/lab-events.jsonl"),
         .pool_path = plab_run_path(run->record, pool, "raw/pool-ledger.jsonl"),
+        .second_path = plab_run_path(run->record, second, "raw/pool-2-ledger.jsonl"),
         .out_path = plab_run_path(run->record, out, "truth.jsonl"),
         .start_ns = run->record->start_ns,
         .each = count_truth,
         .cookie = &counter,
     };
     enum plab_status status = plab_truth_merge_files(&merge, err);
-    run->record->truth_events = merge.lab_events + merge.pool_events;
+    run->record->truth_events = merge.lab_events + merge.pool_events + merge.second_events;
     run->record->damaged_lines += merge.damaged_lines;
     run->record->has_counts = status == PLAB_OK && merge.pool_events > 0;
     return status;

@@ -98,6 +98,9 @@ static void tell_phase(struct plab_run *run) {
     size_t used = 0;
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
         const struct plab_run_slot *slot = &run->slots[i];
+        if (slot->role == PLAB_RUN_POOL) {
+            continue;
+        }
         json_object_set_new(workers, slot->name, json_integer(slot->wanted_duty));
         if (slot->wanted_duty > 0 && used < sizeof words) {
             used += (size_t)snprintf(words + used, sizeof words - used, "%s%s %u %%",
@@ -128,8 +131,8 @@ static void want_step(struct plab_run *run) {
     for (size_t i = PLAB_RUN_POOL_SLOT + 1; i < run->slot_count; i++) {
         struct plab_run_slot *slot = &run->slots[i];
         plab_run_plan_want(slot, phase, percent);
-        bool restless = slot->group != NULL &&
-                        (!slot->child.running || slot->group->command_count > 0);
+        bool restless =
+            slot->group != NULL && (!slot->child.running || slot->group->command_count > 0);
         if (run->record->cut_out.t_ns != 0 && restless) {
             slot->wanted_duty = 0;
         }

@@ -35,6 +35,9 @@ static void add_group(struct plab_run *run, size_t index) {
 void plab_run_plan_slots(struct plab_run *run) {
     run->slot_count = 0;
     snprintf(add_slot(run, PLAB_RUN_POOL, 0)->name, PLAB_RUN_NAME_LEN, "pool");
+    if (run->scenario->second_pool.present) {
+        snprintf(add_slot(run, PLAB_RUN_POOL, 1)->name, PLAB_RUN_NAME_LEN, "pool-2");
+    }
     for (size_t i = 0; i < run->scenario->control_count; i++) {
         struct plab_run_slot *slot = add_slot(run, PLAB_RUN_CONTROL, i);
         slot->control = &run->scenario->controls[i];
@@ -55,7 +58,41 @@ static const char *beside_scenario(const struct plab_run_config *config, const c
     return out;
 }
 
-static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_argv *argv) {
+/* The files of a pool are named after it. */
+static void add_pool_files(const struct plab_run_slot *slot, struct plab_argv *argv) {
+    const struct plab_run_record *record = slot->run->record;
+    char path[PATH_MAX];
+    plab_argv_add(argv, "--port-file=%s", plab_run_path(record, path, "raw/%s.port", slot->name));
+    plab_argv_add(argv, "--ledger=%s",
+                  plab_run_path(record, path, "raw/%s-ledger.jsonl", slot->name));
+    plab_argv_add(argv, "--json=%s", plab_run_path(record, path, "raw/%s.json", slot->name));
+}
+
+/* As the first pool, at any free port beside it. */
+static void second_pool_argv(const struct plab_run_slot *slot, uint64_t left_ms,
+                             struct plab_argv *argv) {
+    const struct plab_scenario *scenario = slot->run->scenario;
+    const struct plab_scenario_pool *first = &scenario->pool;
+    char path[PATH_MAX];
+    plab_argv_add(argv, "pool");
+    plab_argv_add(argv, "--algo=%s", first->algo);
+    plab_argv_add(argv, "--listen=%.*s:0", (int)(strrchr(first->listen, ':') - first->listen),
+                  first->listen);
+    if (scenario->second_pool.faults[0] != '\0') {
+        plab_argv_add(argv, "--faults=%s",
+                      beside_scenario(slot->run->config, scenario->second_pool.faults, path));
+    }
+    plab_argv_add(argv, "--difficulty=%" PRIu64, scenario->second_pool.difficulty);
+    plab_argv_add(argv, "--network-difficulty=%" PRIu64, first->network_difficulty);
+    plab_argv_add(argv, "--epoch-blocks=%" PRIu64, first->epoch_blocks);
+    plab_argv_add(argv, "--job-interval=%" PRIu64 "ms", first->job_interval_ms);
+    plab_argv_add(argv, "--seed=%" PRIu64, scenario->seed);
+    plab_argv_add(argv, "--duration=%" PRIu64 "ms", left_ms + OWN_LIMIT_MARGIN_MS);
+    add_pool_files(slot, argv);
+}
+
+static void pool_argv(const struct plab_run_slot *slot, uint64_t left_ms, struct plab_argv *argv) {
+    const struct plab_run *run = slot->run;
     const struct plab_scenario_pool *pool = &run->scenario->pool;
     char path[PATH_MAX];
     plab_argv_add(argv, "pool");
@@ -65,6 +102,9 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
                   : pool->tls     ? "tls://"
                                   : "",
                   pool->listen);
+    if (run->scenario->second_pool.upstream) {
+        plab_argv_add(argv, "--upstream=%s", run->record->second_address);
+    }
     if (pool->tls) {
         plab_argv_add(argv, "--tls-dir=%s", plab_run_path(run->record, path, "raw/tls"));
         plab_argv_add(argv, "--tls-keylog=%s",
@@ -90,9 +130,7 @@ static void pool_argv(const struct plab_run *run, uint64_t left_ms, struct plab_
     plab_argv_add(argv, "--job-interval=%" PRIu64 "ms", pool->job_interval_ms);
     plab_argv_add(argv, "--seed=%" PRIu64, run->scenario->seed);
     plab_argv_add(argv, "--duration=%" PRIu64 "ms", left_ms + OWN_LIMIT_MARGIN_MS);
-    plab_argv_add(argv, "--port-file=%s", plab_run_path(run->record, path, "raw/pool.port"));
-    plab_argv_add(argv, "--ledger=%s", plab_run_path(run->record, path, "raw/pool-ledger.jsonl"));
-    plab_argv_add(argv, "--json=%s", plab_run_path(run->record, path, "raw/pool.json"));
+    add_pool_files(slot, argv);
 }
 
 const char *plab_run_plan_login(const struct plab_run_slot *slot, char out[PLAB_RUN_LOGIN_LEN]) {
@@ -126,6 +164,10 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     plab_argv_add(argv, "mine");
     plab_argv_add(argv, "--url=%s%s%s:%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
                   host, port);
+    if (record->second_address[0] != '\0' && !slot->run->scenario->second_pool.upstream) {
+        plab_argv_add(argv, "--url=%s%s%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
+                      record->second_address);
+    }
     if (slot->run->scenario->pool.tls) {
         plab_argv_add(argv, "--tls");
     }
@@ -221,8 +263,8 @@ void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms,
         return;
     }
     plab_argv_add(argv, "%s", slot->run->config->program);
-    if (slot->group == NULL) {
-        pool_argv(slot->run, left_ms, argv);
+    if (slot->role == PLAB_RUN_POOL) {
+        (slot->index == 0 ? pool_argv : second_pool_argv)(slot, left_ms, argv);
     } else {
         worker_argv(slot, left_ms, argv);
     }
@@ -291,7 +333,7 @@ static void print_phases(struct plab_run *run) {
         size_t running = 0;
         for (size_t k = PLAB_RUN_POOL_SLOT + 1; k < run->slot_count; k++) {
             plab_run_plan_want(&run->slots[k], phase, phase->load_percent);
-            if (run->slots[k].wanted_duty > 0) {
+            if (run->slots[k].role != PLAB_RUN_POOL && run->slots[k].wanted_duty > 0) {
                 printf(" %s %u %%", run->slots[k].name, run->slots[k].wanted_duty);
                 running++;
             }
@@ -311,6 +353,8 @@ void plab_run_print_plan(const struct plab_run_config *config) {
     run->scenario = config->scenario;
     run->record = &record;
     plab_run_plan_slots(run);
+    snprintf(record.second_address, sizeof record.second_address, "%s",
+             config->scenario->second_pool.present ? "ADDRESS:SECOND_PORT" : "");
     printf("%s: %.1f s in %zu phases, ended after %.1f s at the latest\n", config->scenario->name,
            (double)plab_scenario_duration_ms(config->scenario) / 1000,
            config->scenario->phase_count, (double)config->scenario->max_ms / 1000);

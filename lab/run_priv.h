@@ -18,7 +18,7 @@
 #include "lab/truth.h"
 
 #define PLAB_RUN_POOL_SLOT 0
-#define PLAB_RUN_SLOTS_MAX (1 + PLAB_SCENARIO_CONTROLS_MAX + PLAB_SCENARIO_PROCESSES_MAX)
+#define PLAB_RUN_SLOTS_MAX (2 + PLAB_SCENARIO_CONTROLS_MAX + PLAB_SCENARIO_PROCESSES_MAX)
 #define PLAB_RUN_NO_PHASE SIZE_MAX
 #define PLAB_RUN_LOGIN_LEN (PLAB_SCENARIO_NAME_MAX + PLAB_RUN_ID_LEN + 16)
 #define PLAB_RUN_WATCHES_MAX 4
@@ -31,7 +31,7 @@ struct plab_run_slot {
     enum plab_run_role role;
     const struct plab_scenario_worker *group;    /* of a worker, else NULL */
     const struct plab_scenario_control *control; /* of a control, else NULL */
-    size_t index, group_member;                  /* of group or control in the scenario */
+    size_t index, group_member; /* of group or control in the scenario; of a pool: 1 the second */
     struct plab_child child;
     unsigned wanted_duty, running_duty;       /* percent; 0: shall not run */
     unsigned wanted_threads, running_threads; /* of a worker; 0: as it likes */
@@ -94,7 +94,8 @@ struct plab_run {
     uv_timer_t phase_timer, step_timer, tick_timer, limit_timer, port_timer;
     uv_signal_t signals[3];
 
-    size_t slot_count, first_worker; /* the pool, controls, workers */
+    size_t slot_count, first_worker; /* the pool, perhaps a second one, controls, workers */
+    size_t awaited_pool;             /* slot of the pool that hasn't told its port yet */
     struct plab_run_slot slots[PLAB_RUN_SLOTS_MAX];
     size_t phase; /* current, or PLAB_RUN_NO_PHASE */
     uint64_t phases_start_ns;
@@ -149,7 +150,7 @@ void plab_run_stop(struct plab_run *run, enum plab_run_end end);
 /* Goes on with that when a process has ended. */
 void plab_run_go_on_stopping(struct plab_run *run);
 
-/* True when one of the processes beside the pool `is` so. */
+/* True when one of the processes beside the pools `is` so. */
 bool plab_run_any(const struct plab_run *run, bool (*is)(const struct plab_run_slot *slot));
 
 /* ---- run_process.c ---- */

@@ -242,6 +242,30 @@ static enum plab_status take_pool(const struct plab_yaml_source *r, const struct
     return get_listen(r, raw->listen, &scenario->network, out->listen);
 }
 
+static enum plab_status take_second_pool(const struct plab_yaml_source *r,
+                                         const struct plab_raw_second_pool *raw,
+                                         struct plab_scenario *scenario) {
+    struct plab_scenario_second_pool *out = &scenario->second_pool;
+    if (raw == NULL) {
+        return PLAB_OK;
+    }
+    out->present = true;
+    out->upstream = strcmp(raw->serves, "pool") == 0;
+    if (!out->upstream && strcmp(raw->serves, "workers") != 0) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, "second_pool.serves",
+                             "\"%s\" is none of workers (when the first fails), pool (the first is "
+                             "its proxy)",
+                             raw->serves);
+    }
+    if (scenario->pool.tls || scenario->pool.websocket || scenario->network.namespaces) {
+        return plab_yaml_bad(r, PLAB_E_INPUT, "second_pool",
+                             "goes without pool.tls, pool.websocket and namespaces");
+    }
+    RETURN_IF_BAD(plab_scenario_number(r, "second_pool.difficulty", raw->difficulty,
+                                       scenario->pool.difficulty, 1, INT64_MAX, &out->difficulty));
+    return get_text(r, "second_pool.faults", raw->faults, out->faults);
+}
+
 /* What others see of a worker. */
 static enum plab_status take_looks(const struct plab_yaml_source *r,
                                    const struct plab_raw_worker *raw, size_t index,
@@ -561,6 +585,7 @@ static enum plab_status take_all(const struct plab_yaml_source *r,
     RETURN_IF_BAD(plab_scenario_number(r, "seed", raw->seed, 1, 0, INT64_MAX, &out->seed));
     RETURN_IF_BAD(plab_scenario_take_network(r, raw->network, &out->network));
     RETURN_IF_BAD(take_pool(r, raw->pool, out));
+    RETURN_IF_BAD(take_second_pool(r, raw->second_pool, out));
     out->worker_count = raw->workers_count;
     for (size_t i = 0; i < raw->workers_count; i++) {
         RETURN_IF_BAD(take_worker(r, &raw->workers[i], i, out));

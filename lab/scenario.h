@@ -66,6 +66,14 @@ struct plab_scenario_pool {
     char faults[PLAB_SCENARIO_TEXT_MAX + 1]; /* fault script, seen from the scenario's folder; "" */
 };
 
+/* Another pool, of the same algorithm, on the same address. */
+struct plab_scenario_second_pool {
+    bool present;
+    bool upstream; /* the first is a proxy for it; else workers turn to it when the first fails */
+    uint64_t difficulty;
+    char faults[PLAB_SCENARIO_TEXT_MAX + 1];
+};
+
 struct plab_scenario_word {
     char text[PLAB_SCENARIO_TEXT_MAX + 1];
 };
@@ -138,6 +146,7 @@ struct plab_scenario {
     uint64_t seed;
     struct plab_scenario_network network;
     struct plab_scenario_pool pool;
+    struct plab_scenario_second_pool second_pool;
     size_t worker_count, control_count, phase_count;
     struct plab_scenario_worker workers[PLAB_SCENARIO_WORKERS_MAX];
     struct plab_scenario_control controls[PLAB_SCENARIO_CONTROLS_MAX];

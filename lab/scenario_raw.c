@@ -61,6 +61,13 @@ static const cyaml_schema_field_t pool_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t second_pool_fields[] = {
+    TEXT(MUST, second_pool, serves),
+    NUMBER(second_pool, difficulty),
+    TEXT(MAY, second_pool, faults),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t worker_fields[] = {
     TEXT(MUST, worker, name),
     TEXT(MAY, worker, user),
@@ -148,6 +155,8 @@ static const cyaml_schema_field_t scenario_fields[] = {
     NUMBER(scenario, seed),
     CYAML_FIELD_MAPPING_PTR("network", MAY, struct plab_raw_scenario, network, network_fields),
     CYAML_FIELD_MAPPING_PTR("pool", MUST, struct plab_raw_scenario, pool, pool_fields),
+    CYAML_FIELD_MAPPING_PTR("second_pool", MAY, struct plab_raw_scenario, second_pool,
+                            second_pool_fields),
     CYAML_FIELD_SEQUENCE("workers", MAY, struct plab_raw_scenario, workers, &worker_value, 1,
                          PLAB_SCENARIO_WORKERS_MAX),
     CYAML_FIELD_SEQUENCE("controls", MAY, struct plab_raw_scenario, controls, &control_value, 1,

@@ -29,6 +29,11 @@ struct plab_raw_pool {
     bool *tls, *nicehash, *websocket;
 };
 
+struct plab_raw_second_pool {
+    char *serves, *faults;
+    int64_t *difficulty;
+};
+
 struct plab_raw_worker {
     char *name, *user, *algo, *randomx_mode, *dataset_mem, *cpus, *dialect, *agent, *scheme,
         *load_by;
@@ -82,6 +87,7 @@ struct plab_raw_scenario {
     int64_t *seed;
     struct plab_raw_network *network; /* may be NULL */
     struct plab_raw_pool *pool;
+    struct plab_raw_second_pool *second_pool; /* may be NULL */
     struct plab_raw_worker *workers;
     unsigned workers_count;
     struct plab_raw_control *controls; /* may be NULL */

@@ -219,17 +219,24 @@ static enum plab_status write_merged(const struct plab_truth_merge *merge,
 
 enum plab_status plab_truth_merge_files(struct plab_truth_merge *merge, struct plab_error *err) {
     struct lines lines = {.items = NULL};
-    char *lab = NULL, *pool = NULL;
-    merge->lab_events = merge->pool_events = merge->damaged_lines = 0;
-    enum plab_status status = read_whole(merge->lab_path, &lab, err);
-    if (status == PLAB_OK) {
-        status = read_whole(merge->pool_path, &pool, err);
-    }
-    if (status == PLAB_OK) {
-        status = index_lines(&lines, lab, "lab", &merge->lab_events, &merge->damaged_lines, err);
-    }
-    if (status == PLAB_OK) {
-        status = index_lines(&lines, pool, "pool", &merge->pool_events, &merge->damaged_lines, err);
+    struct {
+        const char *path, *source;
+        size_t *events;
+        char *text; /* owned; lines point into it */
+    } inputs[] = {{merge->lab_path, "lab", &merge->lab_events, NULL},
+                  {merge->pool_path, "pool", &merge->pool_events, NULL},
+                  {merge->second_path, "pool-2", &merge->second_events, NULL}};
+    enum plab_status status = PLAB_OK;
+    merge->damaged_lines = 0;
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(inputs); i++) {
+        *inputs[i].events = 0;
+        if (status == PLAB_OK && inputs[i].path != NULL) {
+            status = read_whole(inputs[i].path, &inputs[i].text, err);
+        }
+        if (status == PLAB_OK && inputs[i].path != NULL) {
+            status = index_lines(&lines, inputs[i].text, inputs[i].source, inputs[i].events,
+                                 &merge->damaged_lines, err);
+        }
     }
     if (status == PLAB_OK) {
         if (lines.count > 0) {
@@ -238,7 +245,8 @@ enum plab_status plab_truth_merge_files(struct plab_truth_merge *merge, struct p
         status = write_merged(merge, &lines, err);
     }
     free(lines.items);
-    free(lab);
-    free(pool);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(inputs); i++) {
+        free(inputs[i].text);
+    }
     return status;
 }

@@ -4,9 +4,9 @@
  *
  * While a run goes on, the laboratory appends its own events to a file and the pool appends to its
  * ledger; merging puts both in order of time into truth.jsonl. Each line has "t_ns"
- * (CLOCK_MONOTONIC), "t_s" (seconds since the run's start), "source" ("lab" or "pool") and "event";
- * what else it has depends on the event (configs/README.md). The event "run_start" anchors the
- * clock to wall time.
+ * (CLOCK_MONOTONIC), "t_s" (seconds since the run's start), "source" ("lab", "pool", "pool-2") and
+ * "event"; what else it has depends on the event (configs/README.md). The event "run_start" anchors
+ * the clock to wall time.
  */
 #ifndef PLAB_LAB_TRUTH_H
 #define PLAB_LAB_TRUTH_H
@@ -38,11 +38,12 @@ typedef void plab_truth_each_fn(void *cookie, const struct json_t *event);
 struct plab_truth_merge {
     const char *lab_path;     /* the laboratory's events */
     const char *pool_path;    /* the pool's ledger; may not exist */
+    const char *second_path;  /* that of a second pool, "pool-2"; NULL, or may not exist */
     const char *out_path;     /* written whole or not at all */
     uint64_t start_ns;        /* t_s counts from here */
     plab_truth_each_fn *each; /* may be NULL */
     void *cookie;
-    size_t lab_events, pool_events; /* result */
+    size_t lab_events, pool_events, second_events; /* result */
     size_t damaged_lines; /* result: no JSON object with "t_ns" and "event", as a killed writer
                              leaves */
 };

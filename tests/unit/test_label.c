@@ -112,6 +112,36 @@ TEST(label, flows) {
     remove_folder();
 }
 
+/* Each pool counts its own sessions; the proxy's at the pool behind it is nobody's. */
+TEST(label, two_pools) {
+    static const char two[] =
+        "{\"t_s\":0,\"source\":\"lab\",\"event\":\"run_start\",\"wall_ns\":1700000000000000000}\n"
+        "{\"t_s\":0.1,\"source\":\"lab\",\"event\":\"process_start\",\"process\":\"worker-w\","
+        "\"role\":\"worker\",\"argv\":[\"--user=me\"]}\n"
+        "{\"t_s\":0.2,\"source\":\"pool\",\"event\":\"connect\",\"session\":1,"
+        "\"peer\":\"127.0.0.1:50000\"}\n"
+        "{\"t_s\":0.2,\"source\":\"pool-2\",\"event\":\"connect\",\"session\":1,"
+        "\"peer\":\"127.0.0.1:50001\"}\n"
+        "{\"t_s\":0.3,\"source\":\"pool\",\"event\":\"login\",\"session\":1,\"login\":\"me\"}\n"
+        "{\"t_s\":0.3,\"source\":\"pool-2\",\"event\":\"login\",\"session\":1,\"login\":\"proxy\"}"
+        "\n";
+    struct plab_labels *labels;
+    struct plab_flow_label label;
+    struct plab_error err = {.text = ""};
+    make_folder();
+    CHECK(plab_file_write(path_in("truth.jsonl"), two, strlen(two), &err) == PLAB_OK);
+    CHECK_MSG(plab_labels_load(&labels, path_in("truth.jsonl"), &err) == PLAB_OK, "%s", err.text);
+    struct plab_flow flow = flow_of("127.0.0.1:50000", 250, 900);
+    plab_labels_flow(labels, &flow, &label);
+    CHECK_STR(label.worker, "worker-w");
+    flow = flow_of("127.0.0.1:50001", 250, 900);
+    plab_labels_flow(labels, &flow, &label);
+    CHECK_STR(label.login, "proxy");
+    CHECK_STR(label.worker, "");
+    plab_labels_free(&labels);
+    remove_folder();
+}
+
 TEST(label, seconds) {
     static const char want[] =
         "t_s,phase,load_percent,mining,workers_running,flows_active,shares_accepted,shares_other\n"

@@ -480,3 +480,34 @@ TEST(run, connections_of_controls) {
               1);
     done(&out);
 }
+
+/* A second pool starts first; workers are told both, or the first is told where to hand shares in.
+ */
+TEST(run, second_pools) {
+    static const struct {
+        const char *serves, *told;
+    } rows[] = {{"workers", "--url=127.0.0.1:4711\",\"--url=127.0.0.1:4711"},
+                {"pool", "\"--upstream=127.0.0.1:4711\""}};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(rows); i++) {
+        struct outcome out;
+        char text[256];
+        snprintf(text, sizeof text,
+                 "name: two\npool: {difficulty: 7}\nsecond_pool: {serves: %s, difficulty: 9}\n"
+                 "workers: [{name: w}]\nphases: [{name: p, duration: 1s}]\n",
+                 rows[i].serves);
+        run(text, "", "", &out);
+        check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+        CHECK_U64(out.record.process_count, 3);
+        CHECK_STR(out.record.processes[0].name, "pool-2");
+        CHECK_STR(out.record.processes[1].name, "pool");
+        CHECK_U64(count_lines(&out, "truth.jsonl", rows[i].told), 1);
+        CHECK_U64(count_lines(&out, "truth.jsonl", "\"event\":\"second_pool_ready\""), 1);
+        size_t first = count_lines(&out, "truth.jsonl", "\"source\":\"pool\",\"event\":\"share\"");
+        size_t second =
+            count_lines(&out, "truth.jsonl", "\"source\":\"pool-2\",\"event\":\"share\"");
+        CHECK(first > 2 && second > 2);
+        uint64_t counted = out.record.counts.accepted + out.record.counts.stale;
+        CHECK_U64(counted, i == 0 ? first + second : first);
+        done(&out);
+    }
+}

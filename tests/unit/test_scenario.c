@@ -285,6 +285,14 @@ TEST(scenario, bad_shapes_are_named) {
          "t:3:21: workers[0].load_by: \"luck\""},
         {"name: s\npool: {}\nworkers: [{name: w, algo: cn/r}]\nphases: [{name: p, duration: 1s}]\n",
          "t:3:21: workers[0].algo: cn/r, but the pool only has work for rx/0"},
+        {"name: s\npool: {}\nsecond_pool: {serves: me}\nworkers: [{name: w}]\nphases: [{name: p, "
+         "duration: "
+         "1s}]\n",
+         "second_pool.serves: \"me\" is none of workers"},
+        {"name: s\npool: {tls: true}\nsecond_pool: {serves: pool}\nworkers: [{name: w}]\nphases: "
+         "[{name: "
+         "p, duration: 1s}]\n",
+         "second_pool: goes without pool.tls, pool.websocket"},
         {"name: s\npool: {}\nworkers: [{name: w, load_by: threads}]\n"
          "phases: [{name: p, duration: 1s}]\n",
          "give threads"},

@@ -86,6 +86,12 @@ TEST(truth, merges_by_time) {
         "\"accepted\"}\n"
         "{\"t_ns\":3000000000,\"t_s\":2.0,\"source\":\"lab\",\"event\":\"phase\"}\n"
         "{\"t_ns\":3000000000,\"t_s\":2.0,\"source\":\"pool\",\"event\":\"job\"}\n");
+    merge.second_path = places.pool; /* as that of another pool */
+    order[0] = '\0';
+    CHECK(plab_truth_merge_files(&merge, &err) == PLAB_OK);
+    CHECK_STR(order, "rllsspjj");
+    CHECK(merge.pool_events == 3 && merge.second_events == 3);
+    CHECK(strstr(read_text(places.out, text, sizeof text), "\"source\":\"pool-2\"") != NULL);
     remove_places(&places);
 }
 
