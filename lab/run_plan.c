@@ -263,10 +263,10 @@ void plab_run_plan_argv(const struct plab_run_slot *slot, uint64_t left_ms,
         return;
     }
     plab_argv_add(argv, "%s", slot->run->config->program);
-    if (slot->role == PLAB_RUN_POOL) {
-        (slot->index == 0 ? pool_argv : second_pool_argv)(slot, left_ms, argv);
-    } else {
+    if (slot->group != NULL) {
         worker_argv(slot, left_ms, argv);
+    } else {
+        (slot->index == 0 ? pool_argv : second_pool_argv)(slot, left_ms, argv);
     }
 }
 
