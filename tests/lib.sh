@@ -6,23 +6,52 @@ work=$(mktemp -d)
 # What is measured here is for nobody else, and the other way round.
 export XDG_CACHE_HOME="$work/cache"
 cleanup() {
+    jobs -p >"$work/jobs" # $(jobs -p) is a subshell, which in dash has none
     # shellcheck disable=SC2046 # process ids
-    kill -9 $(jobs -p) 2>/dev/null
+    kill -9 $(cat "$work/jobs") 2>/dev/null
     rm -rf "$work"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# check NAME COMMAND...: counts whether the command succeeds.
+ok() { # NAME
+    passed=$((passed + 1))
+    echo "ok   $1"
+}
+bad() { # NAME
+    failed=$((failed + 1))
+    echo "FAIL $1"
+}
+
+# check NAME COMMAND...: counts whether the command succeeds; what it said is shown when it doesn't.
 check() {
     name=$1
     shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok   $name"
+    if "$@" >"$work/check.log" 2>&1; then
+        ok "$name"
     else
-        failed=$((failed + 1))
-        echo "FAIL $name"
+        bad "$name"
+        sed 's/^/     /' "$work/check.log"
+    fi
+}
+
+# same NAME GOT WANT
+same() {
+    if [ "$2" = "$3" ]; then ok "$1 ($2)"; else bad "$1: got $2, want $3"; fi
+}
+
+# exits NAME CODE COMMAND...: counts whether the exit code is that; stdout in $work/out, stderr in $work/err.
+exits() {
+    name=$1
+    want=$2
+    shift 2
+    "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    if [ "$got" -eq "$want" ]; then
+        ok "$name"
+    else
+        bad "$name: exit code $got, want $want"
+        tail -n 5 "$work/err" | sed 's/^/     /'
     fi
 }
 

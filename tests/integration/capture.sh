@@ -2,30 +2,9 @@
 # Packets, flows and labels of whole runs, read by others: tshark and capinfos. With the right to
 # capture (as root), in a user namespace, and without any.
 # shellcheck disable=SC2016 # inner shells expand their own words
-set -u
-work=$(mktemp -d)
+. "$(dirname "$0")/../lib.sh"
 chmod 755 "$work"
-export XDG_CACHE_HOME="$work/cache"
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
 
-ok() {
-    passed=$((passed + 1))
-    echo "ok    $1"
-}
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL  $1"
-}
-check() { # NAME COMMAND...: the command succeeds
-    name=$1
-    shift
-    if "$@" >/dev/null 2>"$work/err"; then ok "$name"; else bad "$name"; fi
-}
-same() { # NAME GOT WANT
-    if [ "$2" = "$3" ]; then ok "$1 ($2)"; else bad "$1: got $2, want $3"; fi
-}
 field() { # file key: the first number of that key in a report
     sed -n "s/^ *\"$2\": \([0-9]*\),*\$/\1/p" "$1" | head -n 1
 }
@@ -168,5 +147,4 @@ same "a folder without truth" $? 3
 "$POWLAB" lab flows --relabel-pool 8.8.8.8 "$run" >/dev/null 2>&1
 same "without packets no address is needed" $? 0
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

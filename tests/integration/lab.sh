@@ -2,46 +2,8 @@
 # The laboratory around the real program: whole short runs, and each way in which one can end.
 # Everything is on loopback, at ports that the system chooses.
 # shellcheck disable=SC2016 # inner shells expand their own words
-set -u
-work=$(mktemp -d)
-export XDG_CACHE_HOME="$work/cache" # what is measured here is for nobody else
-running=
-cleanup() {
-    [ -z "$running" ] || kill "$running" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-passed=0
-failed=0
+. "$(dirname "$0")/../lib.sh"
 
-ok() {
-    passed=$((passed + 1))
-    echo "ok    $1"
-}
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL  $1"
-}
-# check NAME COMMAND...: the command succeeds
-check() {
-    name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then ok "$name"; else bad "$name"; fi
-}
-# exits NAME CODE COMMAND...: exit code; stdout in $work/out, stderr in $work/err
-exits() {
-    name=$1
-    want=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    if [ "$got" -eq "$want" ]; then
-        ok "$name"
-    else
-        bad "$name: exit code $got, want $want"
-        sed 's/^/        /' "$work/err" | tail -n 5
-    fi
-}
 # Processes of a run: each has the run's folder in its command line.
 left_over() {
     for folder in /proc/[0-9]*; do
@@ -65,13 +27,6 @@ pid_of() { # folder verb
             return
         fi
     done
-}
-wait_for() { # file pattern
-    for _ in $(seq 100); do
-        grep -q "$2" "$1" 2>/dev/null && return 0
-        sleep 0.1
-    done
-    return 1
 }
 
 cat >"$work/short.yaml" <<'YAML'
@@ -175,12 +130,11 @@ check "and names the folder" grep -qF "\"folder\": \"$work/much\"" "$work/out"
 begin() { # folder
     "$POWLAB" lab run --out "$1" "$work/long.yaml" >"$work/out" 2>"$work/err" &
     running=$!
-    wait_for "$1/raw/worker-w.0.jsonl" t_ns || bad "no worker in $1"
+    wait_for 10 grep -q t_ns "$1/raw/worker-w.0.jsonl" || bad "no worker in $1"
 }
 end() { # NAME CODE
     wait "$running"
     got=$?
-    running=
     if [ "$got" -eq "$2" ]; then ok "$1"; else bad "$1: exit code $got, want $2"; fi
 }
 begin "$work/int"
@@ -207,7 +161,6 @@ check "and leaves no process" gone "$work/lost"
 begin "$work/orphans"
 kill -KILL "$running"
 wait "$running" 2>/dev/null
-running=
 check "a killed laboratory leaves no process" gone "$work/orphans"
 
 # ---- a disk that is full ----
@@ -218,5 +171,4 @@ check "is told in one line" test "$(grep -c '^powlab lab' "$work/err")" -eq 1
 check "leaves no process" gone "$work/full"
 exits "a folder that can't be made" 3 "$POWLAB" lab run --out /proc/run "$work/short.yaml"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

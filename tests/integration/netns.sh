@@ -8,10 +8,6 @@ set -u
 . tests/lib.sh
 chmod 755 "$work"
 export LC_ALL=C
-same() { # NAME GOT WANT
-    [ "$2" = "$3" ] || echo "  got $2, want $3"
-    check "$1" [ "$2" = "$3" ]
-}
 read_by() { # file tshark-options...
     file=$1
     shift

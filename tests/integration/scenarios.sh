@@ -1,37 +1,6 @@
 #!/bin/sh
 # Shipped scenarios and suites: each can be read, short ones run, and a suite tells who was right.
-set -u
-work=$(mktemp -d)
-export XDG_CACHE_HOME="$work/cache"
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-ok() {
-    passed=$((passed + 1))
-    echo "ok    $1"
-}
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL  $1"
-}
-check() { # NAME COMMAND...
-    name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then ok "$name"; else bad "$name"; fi
-}
-exits() { # NAME CODE COMMAND...
-    name=$1
-    want=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    if [ "$got" -eq "$want" ]; then
-        ok "$name"
-    else
-        bad "$name: exit code $got, want $want"
-        tail -n 5 "$work/err" | sed 's/^/        /'
-    fi
-}
+. "$(dirname "$0")/../lib.sh"
 
 for file in configs/scenarios/*.yaml configs/suites/*.yaml; do
     exits "$file can be read" 0 "$POWLAB" lab run --dry-run "$file"
@@ -84,5 +53,4 @@ printf 'name: gone\nscenarios:\n  - {file: nowhere.yaml}\n' >"$work/gone.yaml"
 exits "a scenario that isn't there" 3 "$POWLAB" lab run --out "$work/gone" "$work/gone.yaml"
 check "nothing was begun" test ! -e "$work/gone"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
