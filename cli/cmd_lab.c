@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The laboratory's verbs: `lab run`, `lab exec`, by which it starts its processes, and the way to
  * the others (cmd_lab_<name>.c). */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/suggest.h"
 #include "cli/lab_run.h"
 #include "cli/opt.h"
 #include "cli/verbs.h"
@@ -122,11 +119,7 @@ static enum plab_status cmd_exec(int argc, char **argv, struct plab_error *err) 
 
 /* ---- lab ---- */
 
-static const struct {
-    const char *name;
-    plab_verb_fn *run;
-    const char *summary;
-} verbs[] = {
+static const struct plab_subverb verbs[] = {
     {"run", cmd_run, "run a scenario or a suite: pool, workers, phases, recorders, report"},
     {"detect", plab_cmd_lab_detect, "run detectors over a finished run, compare with the truth"},
     {"fidelity", plab_cmd_lab_fidelity, "how alike two runs are, channel by channel"},
@@ -135,34 +128,7 @@ static const struct {
     {"exec", cmd_exec, "run a program that is killed when its parent ends; used by run"},
 };
 
-static void print_help(FILE *out) {
-    fprintf(out, "powlab lab: the laboratory\n\n"
-                 "Usage: powlab lab run [options] SCENARIO\n\n");
-    for (size_t i = 0; i < PLAB_ARRAY_LEN(verbs); i++) {
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-    }
-    fprintf(out, "\npowlab lab run --help explains its options.\n");
-}
-
 enum plab_status plab_cmd_lab(int argc, char **argv, struct plab_error *err) {
-    const char *names[PLAB_ARRAY_LEN(verbs)];
-    const char *name = argc > 1 ? argv[1] : "";
-    for (size_t i = 0; i < PLAB_ARRAY_LEN(verbs); i++) {
-        if (strcmp(name, verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1, err);
-        }
-        names[i] = verbs[i].name;
-    }
-    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
-        print_help(stdout);
-        return PLAB_OK;
-    }
-    if (name[0] == '\0') {
-        print_help(stderr);
-        return plab_fail(err, PLAB_E_USAGE, "say what: powlab lab run SCENARIO");
-    }
-    const char *near = plab_suggest(name, names, PLAB_ARRAY_LEN(names));
-    return plab_fail(err, PLAB_E_USAGE, "unknown \"lab %s\"; %s%s", name,
-                     near != NULL ? "did you mean lab " : "there is lab run",
-                     near != NULL ? near : "");
+    return plab_subverb_run(verbs, PLAB_ARRAY_LEN(verbs), "the laboratory", "run SCENARIO", argc,
+                            argv, err);
 }
