@@ -64,8 +64,8 @@ static enum plab_status write_in_place(const char *path, bool is_pipe, const voi
     return PLAB_OK;
 }
 
-enum plab_status plab_file_write(const char *path, const void *bytes, size_t len,
-                                 struct plab_error *err) {
+enum plab_status plab_file_write_mode(const char *path, mode_t mode, const void *bytes, size_t len,
+                                      struct plab_error *err) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         return write_in_place(path, S_ISFIFO(info.st_mode), bytes, len, err);
@@ -79,9 +79,7 @@ enum plab_status plab_file_write(const char *path, const void *bytes, size_t len
     if (fd < 0) {
         return plab_fail(err, PLAB_E_IO, "cannot write %s: %s", path, strerror(errno));
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    bool good = fchmod(fd, 0666 & ~mask) == 0 && write_all(fd, bytes, len) && fsync(fd) == 0;
+    bool good = fchmod(fd, mode) == 0 && write_all(fd, bytes, len) && fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && good) {
         good = false;
@@ -93,6 +91,13 @@ enum plab_status plab_file_write(const char *path, const void *bytes, size_t len
     saved = good ? errno : saved;
     unlink(temporary);
     return plab_fail(err, PLAB_E_IO, "cannot write %s: %s", path, strerror(saved));
+}
+
+enum plab_status plab_file_write(const char *path, const void *bytes, size_t len,
+                                 struct plab_error *err) {
+    mode_t mask = umask(0);
+    umask(mask);
+    return plab_file_write_mode(path, 0666 & ~mask, bytes, len, err);
 }
 
 enum plab_status plab_file_read(const char *path, void *out, size_t cap, size_t *out_len,

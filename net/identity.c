@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -12,9 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "net/identity_priv.h"
@@ -217,33 +214,20 @@ enum plab_status plab_identity_load(struct plab_tls_identity **out, const char *
     return status;
 }
 
-/* Writes by way of a temporary file beside `path`, which mkostemp() makes with mode 0600. */
 static enum plab_status store(const char *path, mode_t mode,
                               const struct plab_tls_identity *identity, bool key,
                               struct plab_error *err) {
-    char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int fd = n > 0 && (size_t)n < sizeof temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file == NULL) {
-        plab_fail(err, PLAB_E_IO, "cannot write %s: %s", path, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-            unlink(temporary);
-        }
-        return PLAB_E_IO;
-    }
-    bool good = key ? PEM_write_PKCS8PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL) == 1
-                    : PEM_write_X509(file, identity->certificate) == 1;
-    good = fchmod(fd, mode) == 0 && good;
-    good = fflush(file) == 0 && fsync(fd) == 0 && good;
-    good = fclose(file) == 0 && good;
-    if (good && rename(temporary, path) == 0) {
-        return PLAB_OK;
-    }
-    plab_fail(err, PLAB_E_IO, "cannot write %s: %s", path, strerror(errno));
-    unlink(temporary);
-    return PLAB_E_IO;
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text = NULL;
+    bool good = bio != NULL && (key ? PEM_write_bio_PKCS8PrivateKey(bio, identity->key, NULL, NULL,
+                                                                    0, NULL, NULL) == 1
+                                    : PEM_write_bio_X509(bio, identity->certificate) == 1);
+    long len = good ? BIO_get_mem_data(bio, &text) : 0;
+    enum plab_status status =
+        good ? plab_file_write_mode(path, mode, text, (size_t)len, err)
+             : plab_fail(err, PLAB_E_NOMEM, "not enough memory to write %s", path);
+    BIO_free(bio);
+    return status;
 }
 
 enum plab_status plab_identity_store(const struct plab_tls_identity *identity,

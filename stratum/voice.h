@@ -27,7 +27,7 @@ struct plab_voice_work {
 struct plab_voice_answer {
     const struct plab_stratum_id *id;
     const char *status; /* when it is good: "OK", "KEEPALIVED" */
-    uint64_t hashes;    /* of this session's good shares so far */
+    uint64_t hashes;    /* of the miner's good shares so far */
     int code;           /* when it isn't */
     const char *error;
 };
