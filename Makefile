@@ -8,6 +8,7 @@ include mk/sources.mk
 include mk/tests.mk
 include mk/fuzz.mk
 include mk/peers.mk
+include mk/walks.mk
 -include $(DEP_FILES)
 
 .DEFAULT_GOAL := all

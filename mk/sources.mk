@@ -2,7 +2,7 @@
 
 CORE_DIRS := base pow arch arch/$(ARCH_DIR)
 APP_DIRS := host stratum net daemon yaml pool_client pool bench lab cli
-ALL_C_FILES = $(wildcard $(addsuffix /*.[ch],base pow arch arch/x86 arch/arm $(APP_DIRS) bench/peers tests \
+ALL_C_FILES = $(wildcard $(addsuffix /*.[ch],base pow arch arch/x86 arch/arm $(APP_DIRS) bench/peers bench/walks tests \
   tests/unit tests/core tests/checkasm tests/oracle tests/fuzz))
 
 CORE_SRC := $(foreach d,$(CORE_DIRS),$(wildcard $(d)/*.c))
