@@ -62,8 +62,7 @@ size_t plab_ws_frame(uint8_t *out, size_t cap, enum plab_ws_opcode opcode, const
 size_t plab_ws_close_frame(uint8_t *out, size_t cap, unsigned code, const char *reason,
                            const uint8_t *mask) {
     uint8_t payload[PLAB_WS_CONTROL_MAX] = {(uint8_t)(code >> 8), (uint8_t)code};
-    size_t len = strlen(reason);
-    len = len < REASON_MAX ? len : REASON_MAX;
+    size_t len = strnlen(reason, REASON_MAX);
     while (len > 0 && ((uint8_t)reason[len] & 0xC0) == 0x80) {
         len--; /* no half character */
     }
