@@ -17,8 +17,9 @@ static const struct plab_verb verb = {
     .examples = "  powlab lab fidelity runs/ours runs/theirs\n",
     .notes = "Prints a distance for each channel (0: the same), with its statistic and target:\n"
              "sizes and messages on the wire, TLS, gaps between shares, CPU, context switches,\n"
-             "faults, memory, rounding modes, hardware counters. A channel that one run lacks is\n"
-             "absent, with the reason. The targets are aims, not verdicts: the exit code is 0.\n",
+             "faults, memory, rounding modes, system calls, hardware counters. A channel that one\n"
+             "run lacks is absent, with the reason. The targets are aims, not verdicts: the exit "
+             "code is 0.\n",
     .has_json = true,
 };
 

@@ -17,17 +17,21 @@ static const struct plab_verb verb = {
                 "  powlab lab sample --looks 20 --interval 10ms $(pidof powlab)\n",
     .notes = "Prints one line of JSON: name, command line, names of environment variables,\n"
              "floating point rounding modes of each thread (RandomX changes them, next to\n"
-             "nothing else does), large private mappings with the entropy of their bytes.\n"
+             "nothing else does), system calls by name, large private mappings with the\n"
+             "entropy of their bytes. While system calls are counted each stops its thread twice:\n"
+             "a process that makes many is slowed down for that time.\n"
              "Needs the right to trace the process; what can't be seen is told as absent.\n",
 };
 
 enum plab_status plab_cmd_lab_sample(int argc, char **argv, struct plab_error *err) {
-    uint64_t looks = 5, interval_ms = 50, pid;
+    uint64_t looks = 5, interval_ms = 50, window_ms = 1000, pid;
     const struct plab_opt opts[] = {
         {0, "looks", PLAB_OPT_U64, &looks, "N", "looks at the rounding modes (default: 5)", 1, 1000,
          NULL},
         {0, "interval", PLAB_OPT_DURATION, &interval_ms, "TIME",
          "time between two looks (default: 50ms)", 1, 60000, NULL},
+        {0, "syscalls", PLAB_OPT_DURATION, &window_ms, "TIME",
+         "count system calls for that long (default: 1s; 0s: don't)", 0, 60000, NULL},
     };
     struct plab_cli cli;
     const char *operands[1];
@@ -44,7 +48,9 @@ enum plab_status plab_cmd_lab_sample(int argc, char **argv, struct plab_error *e
     status = plab_opt_parse_u64("process id", operands[0], 1, INT_MAX, &pid, err);
     json_t *sample = NULL;
     if (status == PLAB_OK) {
-        status = plab_sample_take(&sample, (int)pid, (unsigned)looks, (unsigned)interval_ms, err);
+        const struct plab_sample_plan plan = {(unsigned)looks, (unsigned)interval_ms,
+                                              (unsigned)window_ms};
+        status = plab_sample_take(&sample, (int)pid, &plan, err);
     }
     if (status == PLAB_OK) {
         char *text = json_dumps(sample, JSON_COMPACT | JSON_REAL_PRECISION(6));

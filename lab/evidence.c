@@ -161,7 +161,10 @@ static bool take_sample(struct plab_evidence *evidence, json_t *sample) {
     if (strcmp(text_of(sample, "event"), "sample") != 0 || unit == NULL) {
         return true;
     }
+    double until_ns = number_of(sample, "until_ns");
+    double until_s = isfinite(until_ns) ? (until_ns - evidence->start_ns) * 1e-9 : t_s;
     return json_object_set_new(sample, "t_s", json_real(t_s)) == 0 &&
+           json_object_set_new(sample, "until_s", json_real(until_s)) == 0 &&
            json_object_set_new(sample, "unit", json_string(unit->key)) == 0 &&
            json_array_append(evidence->samples, sample) == 0;
 }

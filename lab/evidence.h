@@ -39,7 +39,7 @@ struct plab_evidence {
     size_t unit_count, unit_cap;
     struct plab_unit *units; /* owned */
     struct json_t *samples;  /* owned: array of what raw/observed.jsonl holds, each with
-                                "unit" and "t_s" */
+                                "unit", "t_s" and "until_s" */
     struct plab_table timeline, processes, flows; /* empty (no columns) where there is none */
 };
 

@@ -9,9 +9,11 @@
 
 #include "lab/evidence.h"
 #include "lab/perfcount.h"
+#include "lab/syscalls.h"
 
 #define VALUES_MAX 65536
 #define WARM_UP_S 10
+#define ROW_S 1.1 /* a row of processes.csv tells of about a second, the one before its time */
 
 /* Of hardware counters. */
 static const struct {
@@ -34,7 +36,8 @@ struct side {
     struct values up, down, gaps, cpu, switches, faults, rss, huge;
     double bytes_per_packet, packets_per_minute;
     double modes[4]; /* shares of the looks at threads that hashed */
-    char keys[256], ja3[64];
+    struct plab_syscalls syscalls;
+    char keys[256], ja3[64], no_syscalls[120]; /* the latter: why there are none */
 };
 
 static bool alloc_values(struct values *values) {
@@ -85,6 +88,21 @@ static bool is_mining_pid(const struct plab_evidence *evidence, int pid, double 
     return false;
 }
 
+/* Whether the process was being looked at in the time that a row tells of. */
+static bool is_disturbed(const struct plab_evidence *evidence, int pid, double t_s) {
+    size_t i;
+    json_t *sample;
+    json_array_foreach(evidence->samples, i, sample) {
+        double from_s = json_number_value(json_object_get(sample, "t_s"));
+        double until_s = json_number_value(json_object_get(sample, "until_s"));
+        if (json_integer_value(json_object_get(sample, "pid")) == pid && from_s < t_s &&
+            until_s > t_s - ROW_S) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static double counted(const struct side *side, size_t row, enum plab_perf which) {
     const struct plab_table *table = &side->evidence.processes;
     return plab_table_number(table, row, plab_table_column(table, plab_perfcount_column(which)));
@@ -107,8 +125,10 @@ static void take_processes(struct side *side) {
 #define COLUMN(name) plab_table_column(table, name)
     size_t time = COLUMN("t_s"), pid = COLUMN("pid");
     for (size_t row = 0; row < table->row_count; row++) {
-        if (is_mining_pid(&side->evidence, (int)plab_table_number(table, row, pid),
-                          plab_table_number(table, row, time))) {
+        int process = (int)plab_table_number(table, row, pid);
+        double t_s = plab_table_number(table, row, time);
+        if (is_mining_pid(&side->evidence, process, t_s) &&
+            !is_disturbed(&side->evidence, process, t_s)) {
             add(&side->cpu, plab_table_number(table, row, COLUMN("cpu_percent_of_one")));
             add(&side->switches, plab_table_number(table, row, COLUMN("voluntary_switches_per_s")));
             add(&side->faults, plab_table_number(table, row, COLUMN("minor_faults_per_s")));
@@ -186,6 +206,28 @@ static void take_rounding(struct side *side) {
     }
 }
 
+static void take_syscalls(struct side *side) {
+    size_t i;
+    json_t *sample, *calls;
+    const char *name;
+    snprintf(side->no_syscalls, sizeof side->no_syscalls,
+             "in one of the runs no miner's system calls were counted");
+    json_array_foreach(side->evidence.samples, i, sample) {
+        json_t *syscalls = json_object_get(sample, "syscalls");
+        const char *why = json_string_value(json_object_get(syscalls, "absent"));
+        if (!is_mining_pid(&side->evidence, (int)json_integer_value(json_object_get(sample, "pid")),
+                           json_number_value(json_object_get(sample, "t_s")))) {
+            continue;
+        }
+        if (why != NULL) {
+            snprintf(side->no_syscalls, sizeof side->no_syscalls, "%s", why);
+        }
+        json_object_foreach(json_object_get(syscalls, "counts"), name, calls) {
+            plab_syscalls_add(&side->syscalls, name, json_number_value(calls));
+        }
+    }
+}
+
 /* Gaps between accepted shares, in units of their mean, so that difficulty and rate don't matter.
  */
 static bool take_gaps(struct side *side) {
@@ -239,6 +281,7 @@ static enum plab_status take(struct side *side, const char *folder, struct plab_
         take_processes(side);
         take_flows(side);
         take_rounding(side);
+        take_syscalls(side);
         take_gaps(side);
     }
     return status;
@@ -330,7 +373,8 @@ static void compare_microarchitecture(struct plab_fidelity *out, const struct si
             plab_fidelity_relative(ratio_of(a, i), ratio_of(b, i)), 0.15,
             "one of the runs has no such hardware counters (most virtual machines)");
     }
-    put(out, "syscalls", "cosine", NAN, 0.05, "no run records system calls");
+    put(out, "syscalls", "cosine", plab_syscalls_distance(&a->syscalls, &b->syscalls), 0.05,
+        a->syscalls.calls > 0 ? b->no_syscalls : a->no_syscalls);
 }
 
 enum plab_status plab_fidelity_compare(struct plab_fidelity *out, const char *run_a,

@@ -17,10 +17,12 @@
  *   cpu mean, cpu sd   of the workers' CPU time each second: difference by the larger
  *   switches, faults   voluntary context switches and minor faults a second, after the first ten
  *                      seconds: difference by the larger
+ *                      (without seconds in which a sample was taken: each look at a process, and
+ *                      each system call that is counted, makes it switch; so does cpu leave them)
  *   memory             resident memory and explicit huge pages, medians: difference by the larger
  *   ipc, cache, branch instructions a cycle, cache misses an instruction, mispredictions a branch,
  *                      from hardware counters: difference by the larger
- *   syscalls           no run records them: always absent
+ *   syscalls           cosine distance of the system calls of the workers, by name
  *   rounding           total variation distance between how often the rounding modes were seen
  */
 #ifndef PLAB_LAB_FIDELITY_H

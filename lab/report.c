@@ -71,25 +71,36 @@ static bool is_of_interest(const char *event) {
     return false;
 }
 
-static json_t *load_events(const char *folder) {
+/* What `each` returns (owned) of the lines of a file, without NULLs. Returns owned. */
+static json_t *load_lines(const char *folder, const char *name, json_t *(*each)(json_t *line)) {
     char path[PATH_MAX], *text = NULL;
     size_t cap = 0;
-    json_t *events = json_array();
-    snprintf(path, sizeof path, "%s/truth.jsonl", folder);
+    json_t *list = json_array();
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *lines = fopen(path, "re");
     while (lines != NULL && getline(&text, &cap, lines) > 0) {
-        json_t *event = json_loads(text, 0, NULL);
-        const char *kind = json_string_value(json_object_get(event, "event"));
-        if (kind != NULL && is_of_interest(kind)) {
-            json_array_append(events, event);
-        }
-        json_decref(event);
+        json_t *line = json_loads(text, 0, NULL);
+        json_array_append_new(list, each(line)); /* nothing happens with NULL */
+        json_decref(line);
     }
     free(text);
     if (lines != NULL) {
         fclose(lines);
     }
-    return events;
+    return list;
+}
+
+static json_t *event_of(json_t *line) {
+    const char *kind = json_string_value(json_object_get(line, "event"));
+    return kind != NULL && is_of_interest(kind) ? json_incref(line) : NULL;
+}
+
+/* Of a sample the system calls; rounding modes and mappings are shown by what detectors say. */
+static json_t *calls_of(json_t *line) {
+    json_t *syscalls = json_object_get(line, "syscalls");
+    return json_object_get(syscalls, "counts") != NULL
+               ? json_pack("{s:O, s:O}", "pid", json_object_get(line, "pid"), "syscalls", syscalls)
+               : NULL;
 }
 
 static json_t *or_null(json_t *value) {
@@ -102,11 +113,13 @@ static enum plab_status collect(json_t **out, const char *folder, struct plab_er
         return plab_fail(err, PLAB_E_INPUT, "%s is no folder of a run: it has no report.json",
                          folder);
     }
-    *out = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "report", report, "verdicts",
+    *out = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "report", report, "verdicts",
                      or_null(load_json(folder, "verdicts.json")), "timeline",
                      load_table(folder, "timeline.csv"), "host", load_table(folder, "host.csv"),
                      "processes", load_table(folder, "processes.csv"), "flows",
-                     load_table(folder, "flows.csv"), "events", load_events(folder));
+                     load_table(folder, "flows.csv"), "events",
+                     load_lines(folder, "truth.jsonl", event_of), "calls",
+                     load_lines(folder, "raw/observed.jsonl", calls_of));
     return *out != NULL ? PLAB_OK
                         : plab_fail(err, PLAB_E_NOMEM, "not enough memory for the report");
 }

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab/rounding.h"
 
-#include <dirent.h>
 #include <elf.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 #include <time.h>
 
 unsigned plab_rounding_unusual(const struct plab_rounding_thread *thread) {
@@ -57,47 +51,14 @@ static int mode_of(int tid) {
 
 #endif
 
-/* ---- tracing ---- */
-
-/* Waits until the thread stops because we asked; signals that come meanwhile are handed on. False
- * when the thread is gone. */
-static bool wait_for_stop(int tid) {
-    int status;
-    while (waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status)) {
-        if (status >> 16 == PTRACE_EVENT_STOP) {
-            return true;
-        }
-        ptrace(PTRACE_CONT, tid, NULL, (void *)(long)WSTOPSIG(status));
-    }
-    return false;
-}
-
-static bool stop(int tid) {
-    return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0 && wait_for_stop(tid);
-}
-
-static void take_threads(struct plab_rounding *out, int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", pid);
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(folder);
-         entry != NULL && out->thread_count < PLAB_ROUNDING_THREADS_MAX; entry = readdir(folder)) {
-        int tid = atoi(entry->d_name);
-        if (tid > 0 && ptrace(PTRACE_SEIZE, tid, NULL, NULL) == 0) {
-            out->threads[out->thread_count++] = (struct plab_rounding_thread){.tid = tid};
-        }
-    }
-    closedir(folder);
-}
+/* ---- looking ---- */
 
 static bool look(struct plab_rounding *out) {
     bool known = true;
     for (size_t i = 0; i < out->thread_count; i++) {
         struct plab_rounding_thread *thread = &out->threads[i];
-        if (!stop(thread->tid)) {
+        enum plab_trace_stop stop;
+        if (!plab_trace_interrupt(thread->tid, &stop)) {
             continue;
         }
         int mode = mode_of(thread->tid);
@@ -105,31 +66,23 @@ static bool look(struct plab_rounding *out) {
         if (mode >= 0) {
             thread->seen[mode]++;
         }
-        ptrace(PTRACE_CONT, thread->tid, NULL, NULL);
+        plab_trace_resume(thread->tid, stop, 0, false);
     }
     return known;
-}
-
-static void let_go(const struct plab_rounding *out) {
-    for (size_t i = 0; i < out->thread_count; i++) {
-        if (stop(out->threads[i].tid)) {
-            ptrace(PTRACE_DETACH, out->threads[i].tid, NULL, NULL);
-        }
-    }
 }
 
 enum plab_status plab_rounding_sample(struct plab_rounding *out, int pid, unsigned looks,
                                       unsigned interval_ms, struct plab_error *err) {
     const struct timespec pause = {interval_ms / 1000, (long)(interval_ms % 1000) * 1000000};
+    int tids[PLAB_TRACE_THREADS_MAX];
     bool known = true;
     memset(out, 0, sizeof *out);
-    errno = ESRCH;
-    take_threads(out, pid);
-    if (out->thread_count == 0) {
-        return plab_fail(err, PLAB_E_RESOURCE,
-                         "can't trace process %d: %s (run as its owner; kernel.yama.ptrace_scope "
-                         "may forbid it)",
-                         pid, strerror(errno));
+    enum plab_status status = plab_trace_seize(tids, &out->thread_count, pid, 0, err);
+    for (size_t i = 0; i < out->thread_count; i++) {
+        out->threads[i].tid = tids[i];
+    }
+    if (status != PLAB_OK) {
+        return status;
     }
     for (unsigned i = 0; i < looks; i++) {
         if (i > 0) {
@@ -137,7 +90,9 @@ enum plab_status plab_rounding_sample(struct plab_rounding *out, int pid, unsign
         }
         known = look(out) && known;
     }
-    let_go(out);
+    for (size_t i = 0; i < out->thread_count; i++) {
+        plab_trace_let_go(tids[i]);
+    }
     return known ? PLAB_OK
                  : plab_fail(err, PLAB_E_UNSUPPORTED,
                              "the rounding mode of this processor's threads isn't known to powlab");

@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "lab/trace.h"
 
 #define PLAB_ROUNDING_MODES 4
-#define PLAB_ROUNDING_THREADS_MAX 256
 
 struct plab_rounding_thread {
     int tid;
@@ -29,13 +29,12 @@ struct plab_rounding_thread {
 
 struct plab_rounding {
     size_t thread_count;
-    struct plab_rounding_thread threads[PLAB_ROUNDING_THREADS_MAX];
+    struct plab_rounding_thread threads[PLAB_TRACE_THREADS_MAX];
 };
 
-/* Looks at all threads of `pid` `looks` times, `interval_ms` apart. Blocks that long. Must not be
- * called in a process whose own children are waited for by others (stops are reported to waitpid).
- * PLAB_E_RESOURCE when tracing isn't permitted or the process is gone, PLAB_E_UNSUPPORTED for a
- * processor whose register isn't known. */
+/* Looks at all threads of `pid` `looks` times, `interval_ms` apart. Blocks that long; see
+ * lab/trace.h for where it may be called. PLAB_E_RESOURCE when tracing isn't permitted or the
+ * process is gone, PLAB_E_UNSUPPORTED for a processor whose register isn't known. */
 PLAB_NODISCARD enum plab_status plab_rounding_sample(struct plab_rounding *out, int pid,
                                                      unsigned looks, unsigned interval_ms,
                                                      struct plab_error *err);

@@ -18,6 +18,7 @@
 static const uint64_t look_after_ns[] = {UINT64_C(700000000), UINT64_C(10000000000)};
 #define LOOKS 40 /* in light mode most of the time goes into dataset items, in the default mode */
 #define LOOK_INTERVAL_MS 10
+#define SYSCALLS_MS 1000 /* a tenth of the time; it slows down who makes many */
 #define STOP_GRACE_MS 100
 
 /* It wrote what it saw, or why it couldn't; others needn't wait for the next second. */
@@ -47,6 +48,7 @@ static enum plab_status sample(struct plab_run_slot *slot, uint64_t now_ns,
     plab_argv_add(&argv, "sample");
     plab_argv_add(&argv, "--looks=%d", LOOKS);
     plab_argv_add(&argv, "--interval=%dms", LOOK_INTERVAL_MS);
+    plab_argv_add(&argv, "--syscalls=%dms", SYSCALLS_MS);
     plab_argv_add(&argv, "%d", slot->child.pid);
     slot->sampled_ns = now_ns;
     run->sampler.on_exit = on_sampled;

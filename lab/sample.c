@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "lab/memmap.h"
 #include "lab/rounding.h"
+#include "lab/syscalls.h"
 
 #define WORDS_MAX_BYTES 65536 /* of a command line or an environment */
 
@@ -60,10 +61,10 @@ static json_t *absent_json(const struct plab_error *why) {
     return json_pack("{s:s}", "absent", why->text);
 }
 
-static json_t *rounding_json(int pid, unsigned looks, unsigned interval_ms, size_t *threads) {
+static json_t *rounding_json(int pid, const struct plab_sample_plan *plan, size_t *threads) {
     struct plab_rounding rounding;
     struct plab_error why = {.text = ""};
-    if (plab_rounding_sample(&rounding, pid, looks, interval_ms, &why) != PLAB_OK) {
+    if (plab_rounding_sample(&rounding, pid, plan->looks, plan->interval_ms, &why) != PLAB_OK) {
         return absent_json(&why);
     }
     json_t *list = json_array();
@@ -74,7 +75,25 @@ static json_t *rounding_json(int pid, unsigned looks, unsigned interval_ms, size
                                               (int)thread->seen[0], (int)thread->seen[1],
                                               (int)thread->seen[2], (int)thread->seen[3]));
     }
-    return json_pack("{s:i, s:o}", "looks", (int)looks, "threads", list);
+    return json_pack("{s:i, s:o}", "looks", (int)plan->looks, "threads", list);
+}
+
+static json_t *syscalls_json(int pid, unsigned window_ms) {
+    struct plab_error why = {.text = "not asked for"};
+    struct plab_syscalls *seen = window_ms > 0 ? calloc(1, sizeof *seen) : NULL;
+    if (seen == NULL || plab_syscalls_count(seen, pid, window_ms, &why) != PLAB_OK) {
+        free(seen);
+        return absent_json(&why);
+    }
+    json_t *counts = json_object();
+    for (size_t i = 0; i < seen->count; i++) {
+        json_object_set_new(counts, seen->items[i].name,
+                            json_integer((json_int_t)seen->items[i].calls));
+    }
+    json_t *result = json_pack("{s:f, s:I, s:o}", "seconds", seen->seconds, "calls",
+                               (json_int_t)seen->calls, "counts", counts);
+    free(seen);
+    return result;
 }
 
 static json_t *maps_json(int pid) {
@@ -96,7 +115,7 @@ static json_t *maps_json(int pid) {
     return list;
 }
 
-enum plab_status plab_sample_take(json_t **out, int pid, unsigned looks, unsigned interval_ms,
+enum plab_status plab_sample_take(json_t **out, int pid, const struct plab_sample_plan *plan,
                                   struct plab_error *err) {
     char path[64], comm[64];
     size_t len = 0, threads = 0;
@@ -108,11 +127,14 @@ enum plab_status plab_sample_take(json_t **out, int pid, unsigned looks, unsigne
     comm[len] = '\0';
     comm[strcspn(comm, "\n")] = '\0';
     uint64_t t_ns = plab_clock_ns();
-    json_t *rounding = rounding_json(pid, looks, interval_ms, &threads);
-    *out = json_pack("{s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o}", "t_ns",
+    json_t *rounding = rounding_json(pid, plan, &threads);
+    json_t *syscalls = syscalls_json(pid, plan->window_ms);
+    uint64_t until_ns = plab_clock_ns();
+    *out = json_pack("{s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:I}", "t_ns",
                      (json_int_t)t_ns, "event", "sample", "pid", pid, "comm", text_json(comm),
                      "exe", link_json(pid, "exe"), "argv", words_json(pid, "cmdline", false), "env",
                      words_json(pid, "environ", true), "nice", getpriority(PRIO_PROCESS, (id_t)pid),
-                     "threads", (int)threads, "rounding", rounding, "maps", maps_json(pid));
+                     "threads", (int)threads, "rounding", rounding, "syscalls", syscalls, "maps",
+                     maps_json(pid), "until_ns", (json_int_t)until_ns);
     return *out != NULL ? PLAB_OK : plab_fail(err, PLAB_E_NOMEM, "not enough memory for a sample");
 }

@@ -214,6 +214,26 @@
       row(columns.map((_, i) => [typeof r[i] === "number" ? number(r[i], 3) : r[i], typeof r[i] === "number" ? "n" : ""]))));
   }
 
+  // ---- system calls: all windows of a process together ----
+  const started = data.events.filter((e) => e.event === "process_start");
+  const counted = new Map();
+  for (const { pid, syscalls } of data.calls) {
+    const sum = counted.get(pid) || { seconds: 0, calls: 0, counts: {} };
+    sum.seconds += syscalls.seconds;
+    sum.calls += syscalls.calls;
+    for (const [name, n] of Object.entries(syscalls.counts)) sum.counts[name] = (sum.counts[name] || 0) + n;
+    counted.set(pid, sum);
+  }
+  const mixture = (sum) => Object.entries(sum.counts).sort((a, b) => b[1] - a[1]).slice(0, 8)
+    .map(([name, n]) => `${name} ${number((100 * n) / sum.calls, 1)} %`).join(", ");
+  byId("calls-section").hidden = counted.size === 0;
+  fillTable(byId("calls"), [["process"], ["s counted", "n"], ["calls a second", "n"], ["most often"]],
+    [...counted].map(([pid, sum]) => {
+      const start = started.findLast((e) => e.pid === pid);
+      return row([[start ? `${start.process}#${start.instance}` : `pid ${pid}`], [number(sum.seconds, 1), "n"],
+        [number(sum.calls / sum.seconds, 1), "n"], [mixture(sum)]]);
+    }));
+
   // ---- the rest ----
   for (const one of report.recorders.absent) byId("absent").append(element("li", `${one.recorder}: ${one.reason}`));
   if (report.recorders.absent.length === 0) byId("absent").append(element("li", "Everything that powlab can record was recorded."));

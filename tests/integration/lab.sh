@@ -77,6 +77,19 @@ if command -v yara >/dev/null; then
     check "by the detector of living processes" test -e "$work/brief/raw/live/yara-memory.control-brief#0.out"
 fi
 
+# ---- system calls of a program that makes two, in turns ----
+dd if=/dev/zero of=/dev/null bs=1 2>/dev/null &
+dd=$!
+"$POWLAB" lab sample --looks 1 --syscalls 200ms "$dd" >"$work/calls"
+kill "$dd"
+number() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/calls"; }
+difference=$(($(number read) - $(number write)))
+check "dd reads ($(number read))" test "$(number read)" -gt 10
+check "and writes as often" test "${difference#-}" -le 1
+check "and does nothing else" test "$(number calls)" -eq $(($(number read) + $(number write)))
+exits "none is counted where none is asked for" 0 "$POWLAB" lab sample --looks 1 --syscalls 0s $$
+check "which is told" grep -q '"syscalls":{"absent":"not asked for"}' "$work/out"
+
 # ---- a whole run ----
 exits "a short run" 0 env NO_COLOR=1 sh -c 'cd "$1" && "$2" lab run short.yaml' sh "$work" "$POWLAB"
 sed 's/^/        /' "$work/out"
@@ -103,6 +116,7 @@ chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --d
     --disable-component-update --disable-sync --user-data-dir="$work/chromium" --enable-logging=stderr \
     --virtual-time-budget=4000 --dump-dom "file://$run/report.html" >"$work/dom" 2>"$work/browser"
 check "the browser shows phases" grep -q '<td>idle</td>' "$work/dom"
+check "and system calls of the worker" grep -qE '<td>worker-w#0</td><td class="n">[^<]*</td><td class="n">[^<]*</td><td>[a-z]' "$work/dom"
 check "and charts" grep -q '<canvas' "$work/dom"
 check "and has nothing to complain about" test -z "$(grep CONSOLE "$work/browser")"
 exits "detectors run over the run" 0 "$POWLAB" lab detect --detectors configs/detectors "$run"
@@ -113,6 +127,8 @@ exits "a report of nothing" 2 "$POWLAB" report "$work"
 check "each with a verdict" grep -q '"schema": "powlab-verdicts/1"' "$run/verdicts.json"
 check "the miner's command line is found" \
     grep -q '"detector":"command-line".*"side":"mining"' "$run/detections.jsonl"
+check "samples hold the miner's system calls" \
+    grep -qE '"argv":\["[^]]*"mine",.*"syscalls":\{"seconds":[0-9.]+,"calls":[0-9]+,"counts":\{' "$run/raw/observed.jsonl"
 id=$(sed -n 's/^  "run": "\(.*\)",$/\1/p' "$run/report.json")
 check "logins name the run" grep -q "\"event\":\"login\".*\"login\":\"lab-$id-w\"" "$run/truth.jsonl"
 check "no process is left" gone "$run"

@@ -58,6 +58,21 @@ static void put(const char *folder, const char *name, const char *text) {
     CHECK_MSG(plab_file_write(path, text, strlen(text), &err) == PLAB_OK, "%s", err.text);
 }
 
+/* Three samples of the worker: one while it warmed up, one that disturbed the second from 14 to 15,
+ * one that couldn't count. */
+static void put_samples(const char *folder, unsigned reads) {
+    char lines[512];
+    snprintf(lines, sizeof lines,
+             "{\"t_ns\":4000000000,\"event\":\"sample\",\"pid\":7,\"until_ns\":5000000000,"
+             "\"syscalls\":{\"counts\":{\"mmap\":99}}}\n"
+             "{\"t_ns\":14100000000,\"event\":\"sample\",\"pid\":7,\"until_ns\":14900000000,"
+             "\"syscalls\":{\"counts\":{\"futex\":4,\"read\":%u}}}\n"
+             "{\"t_ns\":16000000000,\"event\":\"sample\",\"pid\":7,\"until_ns\":16000000001,"
+             "\"syscalls\":{\"absent\":\"not permitted\"}}\n",
+             reads);
+    put(folder, "raw/observed.jsonl", lines);
+}
+
 static void make_run(char *folder, const char *cpu, const char *keys) {
     char raw[128], table[512];
     CHECK(mkdtemp(folder) != NULL);
@@ -72,7 +87,8 @@ static void make_run(char *folder, const char *cpu, const char *keys) {
     snprintf(table, sizeof table,
              "t_s,pid,cpu_percent_of_one,voluntary_switches_per_s,minor_faults_per_s,rss_bytes,"
              "hugetlb_bytes,cycles_per_s,instructions_per_s,cache_misses_per_s\n"
-             "5,7,1,1,1,1,1,1,1,1\n12,7,%s,10,0,100,,100,%s,\n13,7,%s,10,0,100,,300,%s,\n",
+             "5,7,1,1,1,1,1,1,1,1\n12,7,%s,10,0,100,,100,%s,\n13,7,%s,10,0,100,,300,%s,\n15,7,1,90,"
+             "9,100,,300,1,\n",
              cpu, cpu, cpu, cpu);
     put(folder, "processes.csv", table);
     snprintf(table, sizeof table,
@@ -99,6 +115,8 @@ TEST(fidelity, of_two_runs) {
     struct plab_error err = {.text = ""};
     make_run(a, "200", "id,method,params");
     make_run(b, "150", "method,params,id");
+    put_samples(a, 3);
+    put_samples(b, 0);
     CHECK_MSG(plab_fidelity_compare(&all, a, a, &err) == PLAB_OK, "%s", err.text);
     for (size_t i = 0; i < all.count; i++) {
         bool to_theory = strncmp(all.channels[i].name, "poisson", 7) == 0;
@@ -115,7 +133,13 @@ TEST(fidelity, of_two_runs) {
     CHECK(near(named(&all, "ipc")->distance, 0.25)); /* 400 and 300 a 400 cycles */
     CHECK(isnan(named(&all, "cache")->distance) && isnan(named(&all, "branch")->distance));
     CHECK(strstr(named(&all, "cache")->reason, "no such hardware counters") != NULL);
-    CHECK_STR(named(&all, "syscalls")->reason, "no run records system calls");
+    CHECK(near(named(&all, "switches")->distance, 0));   /* without the second of the sample */
+    CHECK(near(named(&all, "syscalls")->distance, 0.2)); /* 4/5 in common */
+    put(b, "raw/observed.jsonl", "");
+    CHECK(plab_fidelity_compare(&all, a, b, &err) == PLAB_OK);
+    CHECK_STR(named(&all, "syscalls")->reason,
+              "in one of the runs no miner's system calls were counted");
+    CHECK(named(&all, "switches")->distance > 0.3); /* 90 in the second of the sample */
     CHECK(plab_fidelity_compare(&all, a, "/tmp", &err) == PLAB_E_INPUT);
     snprintf(command, sizeof command, "rm -r %s %s", a, b);
     CHECK(system(command) == 0);

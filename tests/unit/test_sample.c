@@ -155,7 +155,8 @@ TEST(sample, of_a_program) {
     int seen[4];
     struct plab_error err = {.text = ""};
     pid_t pid = start_sleep();
-    CHECK_MSG(plab_sample_take(&sample, pid, 3, 1, &err) == PLAB_OK, "%s", err.text);
+    CHECK_MSG(plab_sample_take(&sample, pid, &(struct plab_sample_plan){3, 1, 20}, &err) == PLAB_OK,
+              "%s", err.text);
     json_error_t why;
     int got = json_unpack_ex(
         sample, &why, 0, "{s:s, s:s, s:[s, s!], s:[s, s!], s:{s:[{s:[i, i, i, i]}]}}", "comm",
@@ -170,5 +171,6 @@ TEST(sample, of_a_program) {
     CHECK(seen[0] == 3 && seen[1] + seen[2] + seen[3] == 0);
     json_decref(sample);
     end_child(pid);
-    CHECK(plab_sample_take(&sample, pid, 1, 1, &err) == PLAB_E_RESOURCE);
+    CHECK(plab_sample_take(&sample, pid, &(struct plab_sample_plan){1, 1, 0}, &err) ==
+          PLAB_E_RESOURCE);
 }
