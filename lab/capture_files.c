@@ -119,13 +119,17 @@ static enum plab_status take_packets(struct maker *maker, struct plab_error *err
 /* ---- together ---- */
 
 static enum plab_status open_flows(struct maker *maker, struct plab_error *err) {
-    struct plab_endpoint pool;
+    const char *const pools[] = {plab_labels_pool(maker->labels),
+                                 plab_labels_second_pool(maker->labels)};
     struct plab_flows_config config = {.active_ns = maker->config->active_ns,
                                        .idle_ns = maker->config->idle_ns,
                                        .sink = take_flow,
                                        .cookie = maker};
-    if (plab_endpoint_parse(plab_labels_pool(maker->labels), &pool)) {
-        config.server_ports[config.server_count++] = pool.port;
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(pools); i++) {
+        struct plab_endpoint pool;
+        if (plab_endpoint_parse(pools[i], &pool)) {
+            config.server_ports[config.server_count++] = pool.port;
+        }
     }
     enum plab_status status = plab_flows_create(&maker->flows, &config, err);
     return status == PLAB_OK ? plab_flow_tables_open(&maker->tables, maker->config->folder, err)

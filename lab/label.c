@@ -65,6 +65,12 @@ static bool take_pool(struct plab_labels *labels, const json_t *event, double t_
     return true;
 }
 
+static bool take_second_pool(struct plab_labels *labels, const json_t *event, double t_s) {
+    (void)t_s;
+    COPY(labels->second_pool, event, "address");
+    return true;
+}
+
 static bool take_phase_start(struct plab_labels *labels, const json_t *event, double t_s) {
     if (GROW(labels->phases, labels->phase_count) == NULL) {
         return false;
@@ -255,6 +261,7 @@ static const struct {
 } takers[] = {
     {"run_start", take_run_start},
     {"pool_ready", take_pool},
+    {"second_pool_ready", take_second_pool},
     {"phase_start", take_phase_start},
     {"phase_end", take_phase_end},
     {"process_start", take_process_start},
@@ -334,6 +341,10 @@ double plab_labels_seconds(const struct plab_labels *labels, uint64_t wall_ns) {
 
 const char *plab_labels_pool(const struct plab_labels *labels) {
     return labels->pool;
+}
+
+const char *plab_labels_second_pool(const struct plab_labels *labels) {
+    return labels->second_pool;
 }
 
 const char *plab_labels_run(const struct plab_labels *labels) {

@@ -44,8 +44,10 @@ const char *plab_labels_client(const struct plab_labels *labels, const struct pl
 /* Seconds since the run's start of a wall time, by the run's anchor. */
 double plab_labels_seconds(const struct plab_labels *labels, uint64_t wall_ns);
 
-/* The pool's address as the run tells it, "" when it never listened; and the run's id. */
+/* The pool's address as the run tells it, "" when it never listened; of a second pool likewise; and
+ * the run's id. */
 const char *plab_labels_pool(const struct plab_labels *labels);
+const char *plab_labels_second_pool(const struct plab_labels *labels);
 const char *plab_labels_run(const struct plab_labels *labels);
 
 /* When a flow record lasted; for counting those that go on. */

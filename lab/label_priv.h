@@ -44,7 +44,7 @@ struct plab_label_share {
 /* Arrays that grow; owned. */
 struct plab_labels {
     char run[PLAB_LABEL_TEXT], scenario[PLAB_LABEL_TEXT], label[PLAB_LABEL_TEXT];
-    char pool[PLAB_LABEL_TEXT];
+    char pool[PLAB_LABEL_TEXT], second_pool[PLAB_LABEL_TEXT];
     uint64_t start_wall_ns;
     double end_s;             /* of the last event */
     bool started, has_benign; /* a process that doesn't mine was started */

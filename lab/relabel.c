@@ -24,7 +24,7 @@ struct host {
 
 struct plab_relabel {
     const struct plab_labels *labels;
-    struct plab_endpoint pool; /* as it was; version 0: unknown */
+    struct plab_endpoint pool, second; /* as they were; version 0: unknown, or none */
     uint8_t clients_net[4], pool_address[4];
     unsigned clients, servers;
     size_t host_count;
@@ -44,6 +44,12 @@ static enum plab_status read_address(const char *text, uint8_t out[4], struct pl
     return PLAB_OK;
 }
 
+static void take_endpoint(const char *text, struct plab_endpoint *out) {
+    if (!plab_endpoint_parse(text, out)) {
+        out->version = 0;
+    }
+}
+
 enum plab_status plab_relabel_create(struct plab_relabel **out, const char *clients,
                                      const char *pool, const struct plab_labels *labels,
                                      struct plab_error *err) {
@@ -53,8 +59,9 @@ enum plab_status plab_relabel_create(struct plab_relabel **out, const char *clie
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory to relabel packets");
     }
     relabel->labels = labels;
-    if (labels != NULL && !plab_endpoint_parse(plab_labels_pool(labels), &relabel->pool)) {
-        relabel->pool.version = 0;
+    if (labels != NULL) {
+        take_endpoint(plab_labels_pool(labels), &relabel->pool);
+        take_endpoint(plab_labels_second_pool(labels), &relabel->second);
     }
     enum plab_status status =
         read_address(clients != NULL ? clients : PLAB_RELABEL_CLIENTS, relabel->clients_net, err);
@@ -75,18 +82,26 @@ void plab_relabel_free(struct plab_relabel **relabel) {
 
 /* ---- addresses ---- */
 
-static bool is_pool(const struct plab_relabel *relabel, const struct plab_endpoint *endpoint) {
+static bool is_at(const struct plab_endpoint *pool, const struct plab_endpoint *endpoint) {
     static const uint8_t any[16];
-    const struct plab_endpoint *pool = &relabel->pool;
     return pool->version != 0 && endpoint->port == pool->port &&
            (memcmp(pool->address, any, sizeof any) == 0 ||
             plab_endpoint_equal(endpoint, pool)); /* a pool on all addresses has its port only */
 }
 
-/* The same for both directions of a conversation. */
+static bool is_pool(const struct plab_relabel *relabel, const struct plab_endpoint *endpoint) {
+    return is_at(&relabel->pool, endpoint);
+}
+
+/* The same for both directions of a conversation. Between the pools the second one is the server,
+ * by whatever ports: the first may be its proxy. */
 static bool is_server(const struct plab_relabel *relabel, const struct plab_endpoint *one,
                       const struct plab_endpoint *other) {
-    bool pool = is_pool(relabel, one);
+    bool pool = is_at(&relabel->second, one);
+    if (pool != is_at(&relabel->second, other)) {
+        return pool;
+    }
+    pool = is_pool(relabel, one);
     return pool != is_pool(relabel, other) ? pool : one->port < other->port;
 }
 

@@ -4,9 +4,9 @@
  * and never at loopback, so a run's packets are written again with clients in 10.0.0.0/24 and the
  * pool in 203.0.113.0/24 (RFC 5737, documentation). Nothing is sent.
  *
- * Each worker gets an address of its own. Payloads, ports, sequence numbers and times stay; link
- * layer (Ethernet with addresses made of the IP ones), IP addresses and checksums are new; IPv6
- * becomes IPv4. Resolvers (port 53) become 10.0.0.53.
+ * Each worker gets an address of its own, a second pool one behind the first's. Payloads, ports,
+ * sequence numbers and times stay; link layer (Ethernet with addresses made of the IP ones), IP
+ * addresses and checksums are new; IPv6 becomes IPv4. Resolvers (port 53) become 10.0.0.53.
  */
 #ifndef PLAB_LAB_RELABEL_H
 #define PLAB_LAB_RELABEL_H

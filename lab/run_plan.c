@@ -68,7 +68,22 @@ static void add_pool_files(const struct plab_run_slot *slot, struct plab_argv *a
     plab_argv_add(argv, "--json=%s", plab_run_path(record, path, "raw/%s.json", slot->name));
 }
 
-/* As the first pool, at any free port beside it. */
+/* How workers reach the pools. */
+static const char *scheme_of(const struct plab_scenario_pool *pool) {
+    return pool->websocket ? (pool->tls ? "wss://" : "ws://") : pool->tls ? "tls://" : "";
+}
+
+/* One folder for both pools of a run: whoever trusts its CA trusts both. The second one starts
+ * first, and has made all of it when the first is started. */
+static void add_tls_files(const struct plab_run_slot *slot, struct plab_argv *argv) {
+    char path[PATH_MAX];
+    plab_argv_add(argv, "--tls-dir=%s", plab_run_path(slot->run->record, path, "raw/tls"));
+    plab_argv_add(argv, "--tls-keylog=%s",
+                  plab_run_path(slot->run->record, path, "raw/tls-keys.log"));
+}
+
+/* As the first pool, at any free port beside it. One behind a proxy is spoken to by that alone, in
+ * plain text. */
 static void second_pool_argv(const struct plab_run_slot *slot, uint64_t left_ms,
                              struct plab_argv *argv) {
     const struct plab_scenario *scenario = slot->run->scenario;
@@ -76,8 +91,11 @@ static void second_pool_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     char path[PATH_MAX];
     plab_argv_add(argv, "pool");
     plab_argv_add(argv, "--algo=%s", first->algo);
-    plab_argv_add(argv, "--listen=%.*s:0", (int)(strrchr(first->listen, ':') - first->listen),
-                  first->listen);
+    plab_argv_add(argv, "--listen=%s%.*s:0", scenario->second_pool.upstream ? "" : scheme_of(first),
+                  (int)(strrchr(first->listen, ':') - first->listen), first->listen);
+    if (first->tls && !scenario->second_pool.upstream) {
+        add_tls_files(slot, argv);
+    }
     if (scenario->second_pool.faults[0] != '\0') {
         plab_argv_add(argv, "--faults=%s",
                       beside_scenario(slot->run->config, scenario->second_pool.faults, path));
@@ -97,18 +115,12 @@ static void pool_argv(const struct plab_run_slot *slot, uint64_t left_ms, struct
     char path[PATH_MAX];
     plab_argv_add(argv, "pool");
     plab_argv_add(argv, "--algo=%s", pool->algo);
-    plab_argv_add(argv, "--listen=%s%s",
-                  pool->websocket ? (pool->tls ? "wss://" : "ws://")
-                  : pool->tls     ? "tls://"
-                                  : "",
-                  pool->listen);
+    plab_argv_add(argv, "--listen=%s%s", scheme_of(pool), pool->listen);
     if (run->scenario->second_pool.upstream) {
         plab_argv_add(argv, "--upstream=%s", run->record->second_address);
     }
     if (pool->tls) {
-        plab_argv_add(argv, "--tls-dir=%s", plab_run_path(run->record, path, "raw/tls"));
-        plab_argv_add(argv, "--tls-keylog=%s",
-                      plab_run_path(run->record, path, "raw/tls-keys.log"));
+        add_tls_files(slot, argv);
     }
     if (pool->personality[0] != '\0') {
         plab_argv_add(argv, "--personality=%s", pool->personality);
@@ -143,8 +155,8 @@ const char *plab_run_plan_login(const struct plab_run_slot *slot, char out[PLAB_
 }
 
 /* Host and port that workers are told: by name where a resolver knows it. */
-static void pool_place(const struct plab_run *run, char host[80], const char **port) {
-    const char *address = run->record->pool_address;
+static void pool_place(const struct plab_run *run, const char *address, char host[80],
+                       const char **port) {
     const char *colon = strrchr(address, ':');
     *port = colon + 1;
     if (plab_run_network_has(run)) {
@@ -160,13 +172,13 @@ static void worker_argv(const struct plab_run_slot *slot, uint64_t left_ms,
     const struct plab_run_record *record = slot->run->record;
     char path[PATH_MAX], host[80], login[PLAB_RUN_LOGIN_LEN];
     const char *port;
-    pool_place(slot->run, host, &port);
+    const char *colon = group->scheme[0] != '\0' ? "://" : "";
+    pool_place(slot->run, record->pool_address, host, &port);
     plab_argv_add(argv, "mine");
-    plab_argv_add(argv, "--url=%s%s%s:%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
-                  host, port);
+    plab_argv_add(argv, "--url=%s%s%s:%s", group->scheme, colon, host, port);
     if (record->second_address[0] != '\0' && !slot->run->scenario->second_pool.upstream) {
-        plab_argv_add(argv, "--url=%s%s%s", group->scheme, group->scheme[0] != '\0' ? "://" : "",
-                      record->second_address);
+        pool_place(slot->run, record->second_address, host, &port);
+        plab_argv_add(argv, "--url=%s%s%s:%s", group->scheme, colon, host, port);
     }
     if (slot->run->scenario->pool.tls) {
         plab_argv_add(argv, "--tls");
@@ -225,11 +237,15 @@ static void add_filled(struct plab_argv *argv, const char *word, const char *con
 }
 
 static void foreign_argv(const struct plab_run_slot *slot, struct plab_argv *argv) {
-    static const char *const names[] = {"{pool_host}", "{pool_port}", "{user}"};
+    static const char *const names[] = {"{pool_host}", "{pool_port}", "{second_port}", "{user}"};
+    const struct plab_run_record *record = slot->run->record;
     char host[80], login[PLAB_RUN_LOGIN_LEN];
-    const char *port;
-    pool_place(slot->run, host, &port);
-    const char *const values[] = {host, port, plab_run_plan_login(slot, login)};
+    const char *port, *second_port = "";
+    if (record->second_address[0] != '\0') {
+        pool_place(slot->run, record->second_address, host, &second_port);
+    }
+    pool_place(slot->run, record->pool_address, host, &port);
+    const char *const values[] = {host, port, second_port, plab_run_plan_login(slot, login)};
     for (size_t i = 0; i < slot->group->command_count; i++) {
         add_filled(argv, slot->group->command[i].text, names, values, PLAB_ARRAY_LEN(names));
     }

@@ -257,10 +257,6 @@ static enum plab_status take_second_pool(const struct plab_yaml_source *r,
                              "its proxy)",
                              raw->serves);
     }
-    if (scenario->pool.tls || scenario->pool.websocket || scenario->network.namespaces) {
-        return plab_yaml_bad(r, PLAB_E_INPUT, "second_pool",
-                             "goes without pool.tls, pool.websocket and namespaces");
-    }
     RETURN_IF_BAD(plab_scenario_number(r, "second_pool.difficulty", raw->difficulty,
                                        scenario->pool.difficulty, 1, INT64_MAX, &out->difficulty));
     return get_text(r, "second_pool.faults", raw->faults, out->faults);

@@ -140,6 +140,43 @@ check "nothing to write to" grep -qx "may not write elsewhere" "$log"
 check "no sockets of daemons" grep -qx 0 "$log"
 check "this machine's files are as they were" [ ! -e /tmp/wanderer ]
 
+# ---- a second pool, within TLS: the first refuses, so that workers turn to it ----
+cat >"$work/refuse.yaml" <<'YAML'
+name: refuse
+faults: [{kind: refuse_login}]
+YAML
+cat >"$work/second.yaml" <<YAML
+name: second
+network:
+  mode: namespaces
+  client: $home.2/24
+  names: [{name: pool.lab.example, address: 203.0.113.7}]
+pool: {algo: cn/1, difficulty: 2, job_interval: 1s, tls: true, faults: refuse.yaml}
+second_pool: {serves: workers}
+workers:
+  - {name: own, threads: 1, args: [--retries=1, --retry-pause=1s]}
+  - name: other
+    command: [$POWLAB, mine, --tls, -o, "{pool_host}:{second_port}", -u, "{user}", -a, cn/1, -t, "1"]
+phases: [{name: full, duration: 6s}]
+expect: {min_accepted: 1}
+YAML
+run=$work/second
+same "a run whose first pool refuses" "$(run_lab "$run" "$work/second.yaml")" 0
+second=$(sed -n 's/.*"event":"second_pool_ready","address":"203.0.113.7:\([0-9]*\)".*/\1/p' "$run/truth.jsonl")
+check "the second one is at the same host" test -n "$second"
+check "and told by name" grep -q -- '"--url=pool.lab.example:3333","--url=pool.lab.example:'"$second"'"' "$run/truth.jsonl"
+same "both workers mine there" \
+    "$(grep '"source":"pool-2","event":"login"' "$run/truth.jsonl" | grep -o 'lab-[0-9a-f]*-[a-z]*' | sort -u | sed 's/.*-//' | tr '\n' ' ')" "other own "
+same "their flows to it are labelled" \
+    "$(awk -F, -v port="$second" '$8 == port' "$run/flows.csv" | grep ,positive, | grep -o 'worker-[a-z]*' | sort -u | tr '\n' ' ')" \
+    "worker-other worker-own "
+same "relabelled with the second server's address" \
+    "$(read_by "$run/run-relabelled.pcapng" -Y "tcp.port == $second && tcp.flags.syn == 1 && tcp.flags.ack == 0" -T fields -e ip.dst | sort -u)" \
+    203.0.113.11
+check "its TLS can be read with the run's keys" \
+    test -n "$(read_by "$run/run.pcapng" -Y "tcp.port == $second && tls.app_data" -T fields -e data.data -e tls.segment.data | head -n 1)"
+check "nothing is left of that either" wait_for 10 nothing_left
+
 # ---- delay ----
 sed 's/mtu: 600/delay_ms: 30/; s/5s/2s/; /name: other/,+1d' "$work/two.yaml" >"$work/slow.yaml"
 if unshare -Urn tc qdisc add dev lo root netem delay 1ms 2>/dev/null || {

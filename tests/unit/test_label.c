@@ -235,6 +235,37 @@ TEST(relabel, hosts_become_others) {
     remove_folder();
 }
 
+/* Which end is a second pool's isn't told by the ports, and its clients are named all the same. */
+TEST(relabel, a_second_pool_is_a_server_at_any_port) {
+    static const char second[] =
+        "{\"t_s\":0.1,\"source\":\"lab\",\"event\":\"second_pool_ready\",\"address\":"
+        "\"127.0.0.1:60000\"}\n"
+        "{\"t_s\":0.3,\"source\":\"pool-2\",\"event\":\"connect\",\"session\":1,"
+        "\"peer\":\"127.0.0.1:50005\"}\n"
+        "{\"t_s\":0.3,\"source\":\"pool-2\",\"event\":\"login\",\"session\":1,\"login\":"
+        "\"lab-abcd-w\"}\n";
+    struct plab_relabel *relabel;
+    struct plab_labels *labels;
+    struct plab_error err = {.text = ""};
+    char text[8192];
+    make_folder();
+    snprintf(text, sizeof text, "%s%s", truth, second);
+    CHECK(plab_file_write(path_in("truth.jsonl"), text, strlen(text), &err) == PLAB_OK);
+    CHECK_MSG(plab_labels_load(&labels, path_in("truth.jsonl"), &err) == PLAB_OK, "%s", err.text);
+    CHECK(plab_relabel_create(&relabel, NULL, NULL, labels, &err) == PLAB_OK);
+    const struct packet first = {"127.0.0.1:50000", "127.0.0.1:3333", 0x18, 7, "a", 0};
+    const struct packet other = {"127.0.0.1:50005", "127.0.0.1:60000", 0x18, 7, "b", 0};
+    const struct packet answer = {"127.0.0.1:60000", "127.0.0.1:50005", 0x18, 7, "c", 0};
+    const struct packet proxy = {"127.0.0.1:3333", "127.0.0.1:60000", 0x18, 7, "d", 0};
+    relabel_one(relabel, &first, "10.0.0.1:50000", "203.0.113.10:3333");
+    relabel_one(relabel, &other, "10.0.0.1:50005", "203.0.113.11:60000");
+    relabel_one(relabel, &answer, "203.0.113.11:60000", "10.0.0.1:50005");
+    relabel_one(relabel, &proxy, "203.0.113.10:3333", "203.0.113.11:60000");
+    plab_relabel_free(&relabel);
+    plab_labels_free(&labels);
+    remove_folder();
+}
+
 /* ---- all files of a run ---- */
 
 static void write_capture(bool cut) {

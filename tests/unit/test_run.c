@@ -511,3 +511,23 @@ TEST(run, second_pools) {
         done(&out);
     }
 }
+
+/* A second pool for workers is reached as the first; one behind a proxy in plain text. */
+TEST(run, second_pools_within_tls) {
+    static const char *const serves[] = {"workers", "pool"};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(serves); i++) {
+        struct outcome out;
+        char text[256];
+        snprintf(text, sizeof text,
+                 "name: two\npool: {algo: cn/1, tls: true, websocket: true}\n"
+                 "second_pool: {serves: %s}\nworkers: [{name: w, dialect: ws-coinhive}]\n"
+                 "phases: [{name: p, duration: 1s}]\n",
+                 serves[i]);
+        run(text, "", "", &out);
+        check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+        CHECK_U64(count_lines(&out, "truth.jsonl", "\"--listen=wss://127.0.0.1:0\""), 2 - i);
+        CHECK_U64(count_lines(&out, "truth.jsonl", "\"--listen=127.0.0.1:0\""), i);
+        CHECK_U64(count_lines(&out, "truth.jsonl", "/raw/tls-keys.log\""), 2 - i);
+        done(&out);
+    }
+}

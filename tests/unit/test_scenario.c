@@ -289,10 +289,6 @@ TEST(scenario, bad_shapes_are_named) {
          "duration: "
          "1s}]\n",
          "second_pool.serves: \"me\" is none of workers"},
-        {"name: s\npool: {tls: true}\nsecond_pool: {serves: pool}\nworkers: [{name: w}]\nphases: "
-         "[{name: "
-         "p, duration: 1s}]\n",
-         "second_pool: goes without pool.tls, pool.websocket"},
         {"name: s\npool: {}\nworkers: [{name: w, load_by: threads}]\n"
          "phases: [{name: p, duration: 1s}]\n",
          "give threads"},
