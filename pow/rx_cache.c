@@ -8,7 +8,7 @@
 #include "pow/argon2d.h"
 
 /* Room for the machine code of all programs, in several forms of up to a few dozen KiB each. */
-#define PLAB_RX_ITEMS_CODE_BYTES ((size_t)512 << 10)
+#define PLAB_RX_ITEMS_CODE_BYTES ((size_t)1 << 20)
 
 enum plab_status plab_rx_cache_create(struct plab_rx_cache **out,
                                       const struct plab_rx_params *params,

@@ -6,7 +6,7 @@
 #include "pow/rx_cache.h"
 
 /* Items that are asked for at once: enough for any kernel to overlap its waits. */
-#define FILL_ITEMS 1024
+#define FILL_ITEMS 2048
 
 const uint64_t plab_rx_item_xor[PLAB_RX_ITEM_WORDS] = {
     0,

@@ -6,10 +6,16 @@
  * code of a round goes over a list of items, leaves the address of each one's next line and
  * prefetches that line; so the wait for it is over when the next round's code comes to it.
  *
- * Items come in *blocks*: a group of items in a vector's lanes (word 0 of all lanes, word 1 ...),
- * then `scalars` items one after the other, or one of both. Vector and scalar instructions
- * alternate, since they run on different ports. While it is worked on, a block lies where its items
- * will be.
+ * Items come in *blocks*: `groups` of items in a vector's lanes (word 0 of all lanes, word 1 ...),
+ * then `scalars` items one after the other. A superscalar program is a web of long chains, longer
+ * still by vectors, whose products take 15 cycles, and one group of it is more than the reorder
+ * buffer holds. So what should overlap stands side by side in the code: instructions of two groups
+ * alternate, and scalar ones, which have other ports, stand between them. While it is worked on, a
+ * block lies where its items will be.
+ *
+ * A prefetch does not retire before its address is translated, and not before a buffer is free for
+ * it (see rx_jit.c). So where there are many blocks, the lines of the next one are prefetched one
+ * by one, all over the code of a block.
  */
 #ifndef PLAB_ARCH_X86_RX_ITEMS_H
 #define PLAB_ARCH_X86_RX_ITEMS_H
@@ -34,39 +40,58 @@ struct rx_items_pool {
     const uint8_t *at[PLAB_RX_SS_SIZE_MAX]; /* NULL for instructions without one */
 };
 
-/* How a group is worked on; it is the first of its block. */
+/* How the groups of a block are worked on; `group` counts them from 0. */
 struct rx_items_vector {
     unsigned lanes;
     void (*constant)(struct ss_emit *e, const struct plab_rx_ss_instr *in); /* to the pool */
     void (*enter)(struct ss_emit *e);                                       /* once a call */
-    void (*load)(struct ss_emit *e);
-    void (*step)(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant);
-    /* Mixes the lines, stores; the next lines unless `next` is not a register. */
-    void (*finish)(struct ss_emit *e, unsigned next);
+    void (*load)(struct ss_emit *e, unsigned group);
+    void (*step)(struct ss_emit *e, unsigned group, const struct plab_rx_ss_instr *in,
+                 const uint8_t *constant);
+    /* Mixes the lines in; the addresses of the next ones unless `next` is not a register. */
+    void (*mix)(struct ss_emit *e, unsigned group, unsigned next);
+    void (*save)(struct ss_emit *e, unsigned group);
 };
 
 #define RX_ITEMS_NO_NEXT 8
 
-struct rx_items_shape {
-    const struct rx_items_vector *vector; /* of the group; NULL: there is none */
-    unsigned scalars;
-    bool bmi2;
+/* When lines are prefetched, and whose. The first and, for groups, the last are for the few items
+ * of lockstep hashing: their lines pass by the second level cache, which the scratchpads need. */
+enum rx_items_ask {
+    RX_ITEMS_ASK_BEFORE, /* of all blocks of one scalar item each, before a round */
+    RX_ITEMS_ASK_BESIDE, /* of the next block, meanwhile. Behind the lines of the last block the
+                            caller puts as many pointers to something harmless, and it prefetches
+                            those of the first block */
+    RX_ITEMS_ASK_AFTER,  /* of the block, for the next round */
 };
 
-#define RX_ITEMS_FORMS 3
+/* A form of blocks. */
+struct rx_items_shape {
+    unsigned groups, scalars;
+    enum rx_items_ask ask;
+};
+
+#define RX_ITEMS_FORMS_MAX 4
+
+/* What code is made of; `vector` is NULL if no form has groups. */
+struct rx_items_maker {
+    const struct rx_items_vector *vector;
+    bool bmi2;
+    unsigned forms;
+    struct rx_items_shape form[RX_ITEMS_FORMS_MAX];
+};
 
 /* At the start of the code memory: where the rounds of each form are. */
 struct rx_items_code {
-    uint32_t entry[RX_ITEMS_FORMS][PLAB_RX_CACHE_ACCESSES_MAX];
+    uint32_t entry[RX_ITEMS_FORMS_MAX][PLAB_RX_CACHE_ACCESSES_MAX];
 };
 
-/* Makes the rounds of `forms` forms, the last of which has the group if any has. False when the
- * memory does not suffice. */
-bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t programs,
-                           const struct rx_items_shape *shape, unsigned forms,
+/* Makes the rounds of all forms. False when the memory does not suffice. */
+bool plab_rx_items_compile(const struct rx_items_maker *maker,
+                           const struct plab_rx_ss_program *program, uint32_t programs,
                            struct plab_codemem *code);
 
-/* Code that makes the word in rdx a line's address, stores that at `lines` and prefetches it. */
+/* Code that makes the word in rdx a line's address and stores that at `lines`. */
 void plab_rx_items_emit_next_line(struct ss_emit *e, size_t lines);
 
 static inline rx_items_round_fn *rx_items_round(const struct plab_rx_cache *cache, unsigned form,
@@ -75,19 +100,22 @@ static inline rx_items_round_fn *rx_items_round(const struct plab_rx_cache *cach
     return (rx_items_round_fn *)(uintptr_t)(cache->code.exec + head->entry[form][program]);
 }
 
-/* Runs a round of a form. */
+/* Runs a round of a form over some blocks, or none. */
 static inline void rx_items_run(const struct plab_rx_cache *cache, unsigned form, uint32_t program,
                                 uint64_t *state, const uint64_t **lines, size_t blocks) {
+    if (blocks == 0) {
+        return;
+    }
     rx_items_round(cache, form, program)(state, lines, blocks, cache->memory,
                                          cache->line_mask * PLAB_RX_ITEM_BYTES);
 }
 
 /* Items that go through a round one behind the other: enough for every wait, and few enough for
  * their states and lines to stay in a first level cache. */
-#define RX_ITEMS_BATCH 128
+#define RX_ITEMS_BATCH 120
 
-static inline size_t rx_items_part(size_t count) {
-    return count < RX_ITEMS_BATCH ? count : RX_ITEMS_BATCH;
+static inline size_t rx_items_part(size_t count, size_t most) {
+    return count < most ? count : most;
 }
 
 /* Prefetches what the first states of items need: their first lines, and the memory where they will

@@ -9,7 +9,6 @@
 #include "arch/x86/rx_items.h"
 
 #define LANES 4
-#define GROUP_MIN WIDE_ITEMS /* never: without scalar items a group is no quicker than they are */
 #define VECTOR_BYTES 32
 #define ZERO 15
 
@@ -96,8 +95,9 @@ static void emit_rotate(struct ss_emit *e, unsigned d, unsigned count) {
     emit(e, SS_VPORQ, d, d, 8);
 }
 
-static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in,
+static void emit_step(struct ss_emit *e, unsigned group, const struct plab_rx_ss_instr *in,
                       const uint8_t *constant) {
+    (void)group;
     unsigned d = in->dst, s = in->src, shift = in->mod >> 2 & 3;
     switch ((enum plab_rx_ss_kind)in->kind) {
     case PLAB_RX_SS_ISUB_R:
@@ -153,7 +153,8 @@ static void emit_enter(struct ss_emit *e) {
     emit(e, SS_VPXORQ, ZERO, ZERO, ZERO);
 }
 
-static void emit_load(struct ss_emit *e) {
+static void emit_load(struct ss_emit *e, unsigned group) {
+    (void)group;
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
         ss_vex(e, SS_VMOVDQU64_LOAD, true, reg, 0, ss_mem(RX_ITEMS_STATE, reg * VECTOR_BYTES), 0);
     }
@@ -174,7 +175,12 @@ static void emit_mix_two(struct ss_emit *e, unsigned reg) {
     emit(e, SS_VPXORQ, reg + 1, reg + 1, 11);
 }
 
-static void emit_finish(struct ss_emit *e, unsigned next) {
+static void emit_store(struct ss_emit *e, unsigned reg) {
+    ss_vex(e, SS_VMOVDQU64_STORE, true, reg, 0, ss_mem(RX_ITEMS_STATE, reg * VECTOR_BYTES), 0);
+}
+
+static void emit_mix(struct ss_emit *e, unsigned group, unsigned next) {
+    (void)group;
     static const unsigned line[LANES] = {SS_RAX, SS_RDX, SS_R8, SS_R9};
     for (unsigned lane = 0; lane < LANES; lane++) {
         ss_int(e, SS_MOV_LOAD, line[lane], ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
@@ -182,17 +188,25 @@ static void emit_finish(struct ss_emit *e, unsigned next) {
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg += 2) {
         emit_mix_two(e, reg);
     }
-    for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_vex(e, SS_VMOVDQU64_STORE, true, reg, 0, ss_mem(RX_ITEMS_STATE, reg * VECTOR_BYTES), 0);
+    if (next == RX_ITEMS_NO_NEXT) {
+        return;
     }
-    for (unsigned lane = 0; lane < LANES && next != RX_ITEMS_NO_NEXT; lane++) {
+    emit_store(e, next);
+    for (unsigned lane = 0; lane < LANES; lane++) {
         ss_int(e, SS_MOV_LOAD, SS_RDX, ss_mem(RX_ITEMS_STATE, next * VECTOR_BYTES + 8 * lane), 0);
         plab_rx_items_emit_next_line(e, 8 * lane);
     }
 }
 
-static const struct rx_items_vector vector_avx2 = {LANES,     emit_constant, emit_enter,
-                                                   emit_load, emit_step,     emit_finish};
+static void emit_save(struct ss_emit *e, unsigned group) {
+    (void)group;
+    for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
+        emit_store(e, reg);
+    }
+}
+
+static const struct rx_items_vector vector_avx2 = {LANES,     emit_constant, emit_enter, emit_load,
+                                                   emit_step, emit_mix,      emit_save};
 
 /* ---- the lists ---- */
 
@@ -230,6 +244,10 @@ static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
         }
     }
 }
+
+#define LARGE_GROUPS 1
+#define LARGE_SCALARS 2
+#define HAS_GROUPS 0 /* without scalar items a group is no quicker than they are */
 
 #include "arch/x86/rx_items_body.h"
 

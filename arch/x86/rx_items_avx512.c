@@ -2,7 +2,8 @@
 /*
  * Dataset items, 8 at once: one in each 64-bit lane.
  *
- * zmm16..23 are the words, zmm12..14 constants, zmm0..11 are free.
+ * zmm16..23 are the words of the first group, zmm24..31 those of the second, zmm12..14 constants,
+ * zmm0..11 are free.
  */
 #include <immintrin.h>
 
@@ -10,14 +11,15 @@
 #include "arch/x86/rx_items.h"
 
 #define LANES 8
-#define GROUP_MIN 4   /* a group takes as long as 4 scalar items */
 #define LOW_HALVES 12 /* zmm12: 2^32 - 1 */
 #define BASE 13       /* zmm13, zmm14: as RX_ITEMS_BASE and RX_ITEMS_MASK */
 #define MASK 14
 
 /* ---- code of a group ---- */
 
-#define WORD(reg) (16 + (reg))
+#define WORD(group, reg) (16 + (group)*PLAB_RX_ITEM_WORDS + (reg))
+#define STATE(group, reg) (((group)*PLAB_RX_ITEM_WORDS + (reg)) * 64)
+#define LINE(group, lane) (((group)*LANES + (lane)) * sizeof(uint64_t *))
 
 static void emit(struct ss_emit *e, unsigned op, unsigned d, unsigned a, unsigned b) {
     ss_evex(e, op, 0, d, a, ss_reg(b), 0);
@@ -88,9 +90,9 @@ static void emit_mulh_ifma(struct ss_emit *e, unsigned d, unsigned s, bool sign)
     emit(e, SS_VPADDQ, d, 2, 3);
 }
 
-static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in, const uint8_t *constant,
-                      bool ifma) {
-    unsigned d = WORD(in->dst), s = WORD(in->src), shift = in->mod >> 2 & 3;
+static void emit_step(struct ss_emit *e, unsigned group, const struct plab_rx_ss_instr *in,
+                      const uint8_t *constant, bool ifma) {
+    unsigned d = WORD(group, in->dst), s = WORD(group, in->src), shift = in->mod >> 2 & 3;
     switch ((enum plab_rx_ss_kind)in->kind) {
     case PLAB_RX_SS_ISUB_R:
         emit(e, SS_VPSUBQ, d, d, s);
@@ -133,14 +135,14 @@ static void emit_step(struct ss_emit *e, const struct plab_rx_ss_instr *in, cons
     }
 }
 
-static void step_avx512(struct ss_emit *e, const struct plab_rx_ss_instr *in,
+static void step_avx512(struct ss_emit *e, unsigned group, const struct plab_rx_ss_instr *in,
                         const uint8_t *constant) {
-    emit_step(e, in, constant, false);
+    emit_step(e, group, in, constant, false);
 }
 
-static void step_ifma(struct ss_emit *e, const struct plab_rx_ss_instr *in,
+static void step_ifma(struct ss_emit *e, unsigned group, const struct plab_rx_ss_instr *in,
                       const uint8_t *constant) {
-    emit_step(e, in, constant, true);
+    emit_step(e, group, in, constant, true);
 }
 
 static void emit_constant(struct ss_emit *e, const struct plab_rx_ss_instr *in) {
@@ -154,60 +156,61 @@ static void emit_enter(struct ss_emit *e) {
     emit(e, SS_VPBROADCASTQ_R, MASK, 0, RX_ITEMS_MASK);
 }
 
-static void emit_load(struct ss_emit *e) {
+static void emit_load(struct ss_emit *e, unsigned group) {
     for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_evex(e, SS_VMOVDQU64_LOAD, 0, WORD(reg), 0, ss_mem(RX_ITEMS_STATE, reg * 64), 0);
+        ss_evex(e, SS_VMOVDQU64_LOAD, 0, WORD(group, reg), 0,
+                ss_mem(RX_ITEMS_STATE, STATE(group, reg)), 0);
     }
 }
 
 /* Half of a transposition: from four registers with pairs of lines, even words of both (or `odd`
  * ones), to words of all lanes, which are mixed. zmm0, 2, 4, 6 and 8..11 are lost. */
-static void emit_mix_half(struct ss_emit *e, const unsigned pair[4], unsigned odd) {
+static void emit_mix_half(struct ss_emit *e, unsigned group, const unsigned pair[4], unsigned odd) {
     for (unsigned i = 0; i < 4; i++) { /* zmm0: words 0 and 4 of lines 0..3, zmm2: words 2 and 6 */
         emit_imm(e, SS_VSHUFI64X2, 2 * i, pair[i & 2], pair[i | 1], (i & 1) == 0 ? 0x88 : 0xDD);
     }
     for (unsigned i = 0; i < 4; i++) {
-        unsigned d = WORD(2 * i + odd), from = (i & 1) * 2;
+        unsigned d = WORD(group, 2 * i + odd), from = (i & 1) * 2;
         emit_imm(e, SS_VSHUFI64X2, 8 + i, from, from + 4, i < 2 ? 0x88 : 0xDD);
         emit(e, SS_VPXORQ, d, d, 8 + i);
     }
 }
 
-static void emit_next_lines(struct ss_emit *e, unsigned d) {
-    emit_sll(e, 0, d, 6);
+static void emit_next_lines(struct ss_emit *e, unsigned group, unsigned next) {
+    emit_sll(e, 0, WORD(group, next), 6);
     emit(e, SS_VPANDQ, 0, 0, MASK);
     emit(e, SS_VPADDQ, 0, 0, BASE);
-    ss_evex(e, SS_VMOVDQU64_STORE, 0, 0, 0, ss_mem(RX_ITEMS_LINES, 0), 0);
-    for (unsigned lane = 0; lane < LANES; lane++) {
-        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
-        ss_int(e, SS_PREFETCH, 1, ss_mem(SS_RAX, 0), 0);
-    }
+    ss_evex(e, SS_VMOVDQU64_STORE, 0, 0, 0, ss_mem(RX_ITEMS_LINES, LINE(group, 0)), 0);
 }
 
-static void emit_finish(struct ss_emit *e, unsigned next) {
+static void emit_mix(struct ss_emit *e, unsigned group, unsigned next) {
     static const unsigned even[4] = {8, 9, 10, 11}, odd[4] = {1, 3, 5, 7};
     for (unsigned lane = 0; lane < LANES; lane++) {
-        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, 8 * lane), 0);
+        ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, LINE(group, lane)), 0);
         ss_evex(e, SS_VMOVDQU64_LOAD, 0, lane, 0, ss_mem(SS_RAX, 0), 0);
     }
     for (unsigned i = 0; i < 4; i++) {
         emit(e, SS_VPUNPCKLQDQ, even[i], 2 * i, 2 * i + 1);
         emit(e, SS_VPUNPCKHQDQ, odd[i], 2 * i, 2 * i + 1);
     }
-    emit_mix_half(e, even, 0);
-    emit_mix_half(e, odd, 1);
+    emit_mix_half(e, group, even, 0);
+    emit_mix_half(e, group, odd, 1);
     if (next != RX_ITEMS_NO_NEXT) {
-        emit_next_lines(e, WORD(next));
-    }
-    for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
-        ss_evex(e, SS_VMOVDQU64_STORE, 0, WORD(reg), 0, ss_mem(RX_ITEMS_STATE, reg * 64), 0);
+        emit_next_lines(e, group, next);
     }
 }
 
-static const struct rx_items_vector vector_avx512 = {LANES,     emit_constant, emit_enter,
-                                                     emit_load, step_avx512,   emit_finish};
-static const struct rx_items_vector vector_ifma = {LANES,     emit_constant, emit_enter,
-                                                   emit_load, step_ifma,     emit_finish};
+static void emit_save(struct ss_emit *e, unsigned group) {
+    for (unsigned reg = 0; reg < PLAB_RX_ITEM_WORDS; reg++) {
+        ss_evex(e, SS_VMOVDQU64_STORE, 0, WORD(group, reg), 0,
+                ss_mem(RX_ITEMS_STATE, STATE(group, reg)), 0);
+    }
+}
+
+static const struct rx_items_vector vector_avx512 = {
+    LANES, emit_constant, emit_enter, emit_load, step_avx512, emit_mix, emit_save};
+static const struct rx_items_vector vector_ifma = {LANES,     emit_constant, emit_enter, emit_load,
+                                                   step_ifma, emit_mix,      emit_save};
 
 /* ---- the lists ---- */
 
@@ -247,6 +250,10 @@ static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
         _mm512_storeu_si512(state + (i + 4) * 8, _mm512_shuffle_i64x2(quad[i], quad[i + 4], 0xDD));
     }
 }
+
+#define LARGE_GROUPS 2
+#define LARGE_SCALARS 1
+#define HAS_GROUPS 1
 
 #include "arch/x86/rx_items_body.h"
 

@@ -1,59 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lists of dataset items by vectors. The including file defines LANES, GROUP_MIN, start_group() and
- * end_group(), and is compiled for its instruction set.
+ * Lists of dataset items by vectors. The including file defines LANES, what a large block has
+ * (LARGE_GROUPS, LARGE_SCALARS), HAS_GROUPS, start_group() and end_group(), and is compiled for its
+ * instruction set.
  *
- * Three forms of code: wide blocks for most of a long list; groups for what is left over and for
- * short lists, of lockstep hashing, all of which go through a round together; and scalar items for
- * less than GROUP_MIN that are left then.
+ * Large blocks are for most of a long list. What is left over, and the short lists of lockstep
+ * hashing, are groups and pairs of them, all of which go through a round together, or scalar items:
+ * their code comes from the second level cache each time and should be short.
  */
 #include <string.h>
 
 #include "arch/x86/rx_items.h"
 #include "base/attr.h"
 
-enum { SCALAR, WIDE, GROUP };
+enum { SCALAR, LARGE, GROUP, PAIR, FORMS };
 
-/* A vector with two scalar items in its shadow; they are a tenth more to compute, or nothing if the
- * core has nothing else to do. */
-#define WIDE_SCALARS 2
-#define WIDE_ITEMS (LANES + WIDE_SCALARS)
+#define LARGE_ITEMS (LARGE_GROUPS * LANES + LARGE_SCALARS)
+#define PART (RX_ITEMS_BATCH / LARGE_ITEMS * LARGE_ITEMS)
 
-/* Groups of a part at most, and whether there is code for them. */
+static const struct rx_items_shape shape_of[FORMS] = {
+    [SCALAR] = {0, 1, RX_ITEMS_ASK_BEFORE},
+    [LARGE] = {LARGE_GROUPS, LARGE_SCALARS, RX_ITEMS_ASK_BESIDE},
+    [GROUP] = {1, 0, RX_ITEMS_ASK_AFTER},
+    [PAIR] = {2, 0, RX_ITEMS_ASK_AFTER},
+};
+
+/* Most groups of a part, or of a list that is short. */
 #define GROUPS_MAX 4
-#define HAS_GROUPS (GROUP_MIN < WIDE_ITEMS)
+
+/* A group takes as long as so many scalar items. */
+#define GROUP_MIN 4
 
 /* How a part of a list is cut up; in this order. */
 struct cut {
-    size_t blocks;  /* wide ones */
+    size_t blocks;  /* large ones */
     size_t grouped; /* items in groups, of which the last may have lanes to spare */
     size_t scalars;
 };
 
 static struct cut cut_list(size_t count) {
-    bool is_short = HAS_GROUPS && count <= GROUPS_MAX * LANES && count % WIDE_ITEMS != 0;
-    size_t blocks = is_short ? 0 : count / WIDE_ITEMS;
-    size_t rest = count - blocks * WIDE_ITEMS, odd = rest % LANES;
-    size_t grouped = !HAS_GROUPS ? 0 : odd < GROUP_MIN ? rest - odd : rest;
-    return (struct cut){blocks, grouped, rest - grouped};
+    const bool is_short = HAS_GROUPS && count <= GROUPS_MAX * LANES && count % LARGE_ITEMS != 0;
+    const size_t blocks = is_short ? 0 : count / LARGE_ITEMS;
+    const size_t rest = count - blocks * LARGE_ITEMS, odd = rest % LANES;
+    const size_t scalars = !HAS_GROUPS ? rest : odd < GROUP_MIN ? odd : 0;
+    return (struct cut){blocks, rest - scalars, scalars};
 }
 
-/* Wide blocks before the first round, and after the last. */
-static void start_blocks(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t blocks,
-                         uint64_t *state, const uint64_t **lines) {
-    for (size_t i = 0; i < blocks; i++) {
+/* A block before the first round, and after the last. */
+static void start_block(const struct plab_rx_cache *cache, unsigned form, const uint64_t *numbers,
+                        uint64_t *state, const uint64_t **lines) {
+    for (unsigned i = 0; i < shape_of[form].groups; i++) {
         start_group(cache, numbers, state, lines);
-        rx_items_start(cache, numbers + LANES, WIDE_SCALARS, state + LANES * PLAB_RX_ITEM_WORDS,
-                       lines + LANES);
-        numbers += WIDE_ITEMS;
-        state += WIDE_ITEMS * PLAB_RX_ITEM_WORDS;
-        lines += WIDE_ITEMS;
+        numbers += LANES;
+        state += LANES * PLAB_RX_ITEM_WORDS;
+        lines += LANES;
     }
+    rx_items_start(cache, numbers, shape_of[form].scalars, state, lines);
 }
 
-static void end_blocks(uint64_t *state, size_t blocks) {
-    for (size_t i = 0; i < blocks; i++) {
-        end_group(state + i * WIDE_ITEMS * PLAB_RX_ITEM_WORDS);
+static void end_block(unsigned form, uint64_t *state) {
+    for (unsigned i = 0; i < shape_of[form].groups; i++) {
+        end_group(state + i * LANES * PLAB_RX_ITEM_WORDS);
     }
 }
 
@@ -69,69 +76,81 @@ static size_t group_count(const struct cut *cut) {
 
 static void start_groups(const struct plab_rx_cache *cache, const uint64_t *numbers,
                          const struct cut *cut, struct groups *groups) {
-    for (size_t i = 0; i < group_count(cut); i++) {
+    for (size_t i = 0; i < cut->grouped; i += LANES) {
         uint64_t padded[LANES];
         for (size_t lane = 0; lane < LANES; lane++) {
-            size_t at = i * LANES + lane;
-            padded[lane] = numbers[at < cut->grouped ? at : 0];
+            padded[lane] = numbers[i + lane < cut->grouped ? i + lane : 0];
         }
-        start_group(cache, padded, groups->state + i * LANES * PLAB_RX_ITEM_WORDS,
-                    groups->lines + i * LANES);
+        start_block(cache, GROUP, padded, groups->state + i * PLAB_RX_ITEM_WORDS,
+                    groups->lines + i);
     }
 }
 
+static void run_groups(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,
+                       struct groups *groups) {
+    const size_t pairs = group_count(cut) / 2, paired = pairs * 2 * LANES;
+    rx_items_run(cache, PAIR, program, groups->state, groups->lines, pairs);
+    rx_items_run(cache, GROUP, program, groups->state + paired * PLAB_RX_ITEM_WORDS,
+                 groups->lines + paired, group_count(cut) % 2);
+}
+
 static void end_groups(struct groups *groups, const struct cut *cut, uint64_t *state) {
-    for (size_t i = 0; i < group_count(cut); i++) {
-        end_group(groups->state + i * LANES * PLAB_RX_ITEM_WORDS);
+    for (size_t i = 0; i < cut->grouped; i += LANES) {
+        end_block(GROUP, groups->state + i * PLAB_RX_ITEM_WORDS);
     }
     memcpy(state, groups->state, cut->grouped * PLAB_RX_ITEM_BYTES);
 }
 
-static void run_rounds(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,
-                       uint64_t *state, const uint64_t **lines, struct groups *groups) {
-    size_t scalar = cut->blocks * WIDE_ITEMS + cut->grouped;
-    if (cut->blocks > 0) {
-        rx_items_run(cache, WIDE, program, state, lines, cut->blocks);
+/* Lines of large blocks with room behind for RX_ITEMS_ASK_BESIDE; of scalar items. */
+struct lines {
+    const uint64_t *large[PART + LARGE_ITEMS], *scalar[LARGE_ITEMS];
+};
+
+static void run_large(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,
+                      uint64_t *state, struct lines *lines) {
+    for (size_t i = 0; i < LARGE_ITEMS && cut->blocks > 0; i++) {
+        lines->large[cut->blocks * LARGE_ITEMS + i] = lines->large[i];
+        __builtin_prefetch(lines->large[i]);
     }
-    if (cut->grouped > 0) {
-        rx_items_run(cache, GROUP, program, groups->state, groups->lines, group_count(cut));
-    }
-    if (cut->scalars > 0) {
-        rx_items_run(cache, SCALAR, program, state + scalar * PLAB_RX_ITEM_WORDS, lines + scalar,
-                     cut->scalars);
-    }
+    rx_items_run(cache, LARGE, program, state, lines->large, cut->blocks);
 }
 
-/* Computes `count` items, RX_ITEMS_BATCH at most, and meanwhile prefetches for the `ahead` next. */
+/* Computes `count` items, PART at most, and meanwhile prefetches for the `ahead` next. */
 static void compute_part(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          size_t ahead, uint64_t *state) {
-    const uint64_t *lines[RX_ITEMS_BATCH];
+    struct lines lines;
     struct groups groups;
-    struct cut cut = cut_list(count);
-    size_t first = cut.blocks * WIDE_ITEMS, scalar = first + cut.grouped;
-    uint32_t programs = cache->params->cache_accesses;
+    const struct cut cut = cut_list(count);
+    const size_t first = cut.blocks * LARGE_ITEMS, scalar = count - cut.scalars;
+    uint64_t *const scalars = state + scalar * PLAB_RX_ITEM_WORDS;
+    const uint32_t programs = cache->params->cache_accesses;
 
-    start_blocks(cache, numbers, cut.blocks, state, lines);
+    for (size_t i = 0; i < first; i += LARGE_ITEMS) {
+        start_block(cache, LARGE, numbers + i, state + i * PLAB_RX_ITEM_WORDS, lines.large + i);
+    }
     start_groups(cache, numbers + first, &cut, &groups);
-    rx_items_start(cache, numbers + scalar, cut.scalars, state + scalar * PLAB_RX_ITEM_WORDS,
-                   lines + scalar);
+    rx_items_start(cache, numbers + scalar, cut.scalars, scalars, lines.scalar);
     for (uint32_t i = 0; i < programs; i++) {
         size_t from = count + ahead * i / programs, to = count + ahead * (i + 1) / programs;
         rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
-        run_rounds(cache, &cut, i, state, lines, &groups);
+        run_large(cache, &cut, i, state, &lines);
+        run_groups(cache, &cut, i, &groups);
+        rx_items_run(cache, SCALAR, i, scalars, lines.scalar, cut.scalars);
     }
-    end_blocks(state, cut.blocks);
+    for (size_t i = 0; i < first; i += LARGE_ITEMS) {
+        end_block(LARGE, state + i * PLAB_RX_ITEM_WORDS);
+    }
     end_groups(&groups, &cut, state + first * PLAB_RX_ITEM_WORDS);
 }
 
 static void items_vector(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          uint8_t *out) {
     uint64_t *state = (uint64_t *)(void *)out;
-    size_t part = rx_items_part(count);
+    size_t part = rx_items_part(count, PART);
     rx_items_fetch(cache, numbers, part, state);
     while (count > 0) {
         count -= part;
-        size_t ahead = rx_items_part(count);
+        size_t ahead = rx_items_part(count, PART);
         compute_part(cache, numbers, part, ahead, state);
         numbers += part;
         state += part * PLAB_RX_ITEM_WORDS;
@@ -142,12 +161,7 @@ static void items_vector(const struct plab_rx_cache *cache, const uint64_t *numb
 static plab_rx_items_fn *make(const struct rx_items_vector *vector,
                               const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code) {
-    struct rx_items_shape shapes[RX_ITEMS_FORMS] = {
-        [SCALAR] = {NULL, 1, true},
-        [WIDE] = {vector, WIDE_SCALARS, true},
-        [GROUP] = {vector, 0, true},
-    };
-    bool done =
-        plab_rx_items_compile(program, programs, shapes, HAS_GROUPS ? GROUP + 1 : GROUP, code);
-    return done ? items_vector : NULL;
+    struct rx_items_maker maker = {vector, true, HAS_GROUPS ? FORMS : GROUP, {{0}}};
+    memcpy(maker.form, shape_of, sizeof shape_of);
+    return plab_rx_items_compile(&maker, program, programs, code) ? items_vector : NULL;
 }

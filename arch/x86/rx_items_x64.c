@@ -101,7 +101,6 @@ void plab_rx_items_emit_next_line(struct ss_emit *e, size_t lines) {
     ss_bytes(e, 6, 1);
     ss_int(e, SS_AND_STORE, RX_ITEMS_MASK, ss_reg(SS_RDX), 0);
     ss_int(e, SS_ADD_STORE, RX_ITEMS_BASE, ss_reg(SS_RDX), 0);
-    ss_int(e, SS_PREFETCH, 1, ss_mem(SS_RDX, 0), 0);
     ss_int(e, SS_MOV_STORE, SS_RDX, ss_mem(RX_ITEMS_LINES, lines), 0);
 }
 
@@ -128,23 +127,28 @@ struct round {
     struct ss_emit *e;
     const struct plab_rx_ss_program *program;
     const struct rx_items_pool *pool;
-    const struct rx_items_shape *shape;
+    const struct rx_items_maker *maker;
+    const struct rx_items_shape *form;
     unsigned next;        /* register of the next line, or RX_ITEMS_NO_NEXT */
     uint32_t item, instr; /* the next scalar instruction */
 };
 
-static unsigned vector_items(const struct rx_items_shape *shape) {
-    return shape->vector == NULL ? 0 : shape->vector->lanes;
+static size_t vector_items(const struct round *r) {
+    return r->form->groups == 0 ? 0 : (size_t)r->form->groups * r->maker->vector->lanes;
+}
+
+static size_t block_items(const struct round *r) {
+    return vector_items(r) + r->form->scalars;
 }
 
 /* The next instruction of the scalar items. */
 static void scalar_step(struct round *r) {
-    size_t at = vector_items(r->shape) + r->item;
+    size_t at = vector_items(r) + r->item;
     size_t state = at * PLAB_RX_ITEM_BYTES, lines = at * sizeof(uint64_t *);
     if (r->instr == 0) {
         emit_scalar_load(r->e, state);
     }
-    emit_scalar(r->e, &r->program->instr[r->instr], r->pool->at[r->instr], r->shape->bmi2);
+    emit_scalar(r->e, &r->program->instr[r->instr], r->pool->at[r->instr], r->maker->bmi2);
     if (++r->instr == r->program->size) {
         emit_scalar_finish(r->e, state, lines, r->next);
         r->instr = 0;
@@ -152,21 +156,65 @@ static void scalar_step(struct round *r) {
     }
 }
 
+/* Back to `loop` unless the last result was 0. */
+static void emit_jnz(struct ss_emit *e, const uint8_t *loop) {
+    ss_bytes(e, 0x850F, 2);
+    ss_bytes(e, (uint32_t)(loop - (e->at + 4)), 4);
+}
+
+/* The line of an item of the block, or of one behind it. */
+static void emit_prefetch(struct ss_emit *e, unsigned hint, size_t item) {
+    ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(RX_ITEMS_LINES, item * sizeof(uint64_t *)), 0);
+    ss_int(e, SS_PREFETCH, hint, ss_mem(SS_RAX, 0), 0);
+}
+
+/* Those of all blocks, of one item each. */
+static void emit_prefetch_few(struct ss_emit *e) {
+    ss_int(e, SS_MOV_STORE, RX_ITEMS_COUNT, ss_reg(SS_RDX), 0);
+    ss_int(e, SS_MOV_STORE, RX_ITEMS_LINES, ss_reg(SS_R9), 0);
+    const uint8_t *loop = e->at;
+    ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(SS_R9, 0), 0);
+    ss_int(e, SS_PREFETCH, SS_NTA, ss_mem(SS_RAX, 0), 0);
+    emit_imm32(e, 0, SS_R9, sizeof(uint64_t *));
+    emit_imm32(e, 5, SS_RDX, 1);
+    emit_jnz(e, loop);
+}
+
+/* One instruction of the program for all items, with its share of the prefetches. */
+static void emit_instr(struct round *r, uint32_t i) {
+    const struct plab_rx_ss_program *program = r->program;
+    for (unsigned group = 0; group < r->form->groups; group++) {
+        r->maker->vector->step(r->e, group, &program->instr[i], r->pool->at[i]);
+    }
+    for (unsigned scalar = 0; scalar < r->form->scalars; scalar++) {
+        scalar_step(r);
+    }
+    if (r->form->ask == RX_ITEMS_ASK_BESIDE) {
+        const size_t items = block_items(r);
+        for (size_t j = items * i / program->size; j < items * (i + 1) / program->size; j++) {
+            emit_prefetch(r->e, SS_T0, items + j);
+        }
+    }
+}
+
 static void emit_block(struct round *r) {
-    const struct rx_items_vector *vector = r->shape->vector;
-    if (vector != NULL) {
-        vector->load(r->e);
+    const struct rx_items_vector *vector = r->maker->vector;
+    for (unsigned group = 0; group < r->form->groups; group++) {
+        vector->load(r->e, group);
     }
     for (uint32_t i = 0; i < r->program->size; i++) {
-        if (vector != NULL) {
-            vector->step(r->e, &r->program->instr[i], r->pool->at[i]);
-        }
-        for (unsigned scalar = 0; scalar < r->shape->scalars; scalar++) {
-            scalar_step(r);
+        emit_instr(r, i);
+    }
+    for (unsigned group = 0; group < r->form->groups; group++) {
+        vector->mix(r->e, group, r->next);
+    }
+    if (r->form->ask == RX_ITEMS_ASK_AFTER && r->next != RX_ITEMS_NO_NEXT) {
+        for (size_t i = 0; i < block_items(r); i++) {
+            emit_prefetch(r->e, r->form->groups > 0 ? SS_NTA : SS_T0, i);
         }
     }
-    if (vector != NULL) {
-        vector->finish(r->e, r->next);
+    for (unsigned group = 0; group < r->form->groups; group++) {
+        vector->save(r->e, group);
     }
 }
 
@@ -187,8 +235,7 @@ static void emit_pop_ret(struct ss_emit *e) {
 /* rx_items_round_fn: its arguments come in rdi, rsi, rdx, rcx, r8. */
 static void emit_round(struct round *r) {
     struct ss_emit *e = r->e;
-    const struct rx_items_vector *vector = r->shape->vector;
-    size_t items = vector_items(r->shape) + r->shape->scalars;
+    const size_t items = block_items(r);
     emit_push(e);
     ss_int(e, SS_MOV_STORE, SS_RDI, ss_reg(SS_RAX), 0);
     ss_int(e, SS_MOV_STORE, SS_RSI, ss_reg(RX_ITEMS_LINES), 0);
@@ -196,17 +243,19 @@ static void emit_round(struct round *r) {
     ss_int(e, SS_MOV_STORE, SS_RCX, ss_reg(RX_ITEMS_BASE), 0);
     ss_int(e, SS_MOV_STORE, SS_RDX, ss_reg(RX_ITEMS_COUNT), 0);
     ss_int(e, SS_MOV_STORE, SS_R8, ss_reg(RX_ITEMS_MASK), 0);
-    if (vector != NULL) {
-        vector->enter(e);
+    if (r->form->groups > 0) {
+        r->maker->vector->enter(e);
+    }
+    if (r->form->ask == RX_ITEMS_ASK_BEFORE) {
+        emit_prefetch_few(e);
     }
     const uint8_t *loop = e->at;
     emit_block(r);
     emit_imm32(e, 0, RX_ITEMS_STATE, (uint32_t)(items * PLAB_RX_ITEM_BYTES));
     emit_imm32(e, 0, RX_ITEMS_LINES, (uint32_t)(items * sizeof(uint64_t *)));
     emit_imm32(e, 5, RX_ITEMS_COUNT, 1);
-    ss_bytes(e, 0x850F, 2); /* jnz */
-    ss_bytes(e, (uint32_t)(loop - (e->at + 4)), 4);
-    if (vector != NULL) {
+    emit_jnz(e, loop);
+    if (r->form->groups > 0) {
         ss_bytes(e, 0x77F8C5, 3); /* vzeroupper */
     }
     emit_pop_ret(e);
@@ -228,8 +277,8 @@ static void emit_pool(struct ss_emit *e, const struct plab_rx_ss_program *progra
     }
 }
 
-bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t programs,
-                           const struct rx_items_shape *shape, unsigned forms,
+bool plab_rx_items_compile(const struct rx_items_maker *maker,
+                           const struct plab_rx_ss_program *program, uint32_t programs,
                            struct plab_codemem *code) {
     struct rx_items_code head = {{{0}}};
     if (code->bytes < sizeof head) {
@@ -239,14 +288,15 @@ bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t pr
     for (uint32_t i = 0; i < programs; i++) {
         bool last = i + 1 == programs;
         struct rx_items_pool pool;
-        emit_pool(&e, &program[i], shape[forms - 1].vector, &pool);
-        for (unsigned form = 0; form < forms; form++) {
+        emit_pool(&e, &program[i], maker->vector, &pool);
+        for (unsigned form = 0; form < maker->forms; form++) {
             ss_align(&e, 64);
             head.entry[form][i] = (uint32_t)(e.at - e.begin);
             struct round round = {.e = &e,
                                   .program = &program[i],
                                   .pool = &pool,
-                                  .shape = &shape[form],
+                                  .maker = maker,
+                                  .form = &maker->form[form],
                                   .next = last ? RX_ITEMS_NO_NEXT : program[i].address_reg};
             emit_round(&round);
         }
@@ -260,21 +310,25 @@ bool plab_rx_items_compile(const struct plab_rx_ss_program *program, uint32_t pr
 
 /* ---- without vectors ---- */
 
+enum { MANY, FEW, FORMS };
+
+#define FEW_MAX 8
+
 static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          uint8_t *out) {
     const uint64_t *lines[RX_ITEMS_BATCH];
     uint64_t *state = (uint64_t *)(void *)out;
     uint32_t programs = cache->params->cache_accesses;
-    size_t part = rx_items_part(count);
+    size_t part = rx_items_part(count, RX_ITEMS_BATCH);
     rx_items_fetch(cache, numbers, part, state);
     while (count > 0) {
         count -= part;
-        size_t ahead = rx_items_part(count);
+        size_t ahead = rx_items_part(count, RX_ITEMS_BATCH);
         rx_items_start(cache, numbers, part, state, lines);
         for (uint32_t i = 0; i < programs; i++) {
             size_t from = part + ahead * i / programs, to = part + ahead * (i + 1) / programs;
             rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
-            rx_items_run(cache, 0, i, state, lines, part);
+            rx_items_run(cache, part <= FEW_MAX ? FEW : MANY, i, state, lines, part);
         }
         numbers += part;
         state += part * PLAB_RX_ITEM_WORDS;
@@ -284,8 +338,12 @@ static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numb
 
 static plab_rx_items_fn *make(const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code, bool bmi2) {
-    struct rx_items_shape scalar = {NULL, 1, bmi2};
-    return plab_rx_items_compile(program, programs, &scalar, 1, code) ? items_scalar : NULL;
+    const struct rx_items_maker maker = {
+        NULL,
+        bmi2,
+        FORMS,
+        {[MANY] = {0, 1, RX_ITEMS_ASK_AFTER}, [FEW] = {0, 1, RX_ITEMS_ASK_BEFORE}}};
+    return plab_rx_items_compile(&maker, program, programs, code) ? items_scalar : NULL;
 }
 
 plab_rx_items_fn *plab_rx_items_make_x64(const struct plab_rx_ss_program *program,

@@ -94,7 +94,9 @@ static inline void ss_int(struct ss_emit *e, unsigned opcode, unsigned reg, stru
 #define SS_XOR_STORE 0x31
 #define SS_AND_STORE 0x21
 #define SS_IMUL 0x0FAF
-#define SS_PREFETCH 0x0F18  /* /1 t0 */
+#define SS_PREFETCH 0x0F18
+#define SS_NTA 0 /* what to prefetch for */
+#define SS_T0 1
 #define SS_GROUP_MUL 0xF7   /* /4 mul, /5 imul */
 #define SS_GROUP_IMM 0x81   /* /0 add, /5 sub, /6 xor */
 #define SS_GROUP_SHIFT 0xC1 /* /1 ror, /4 shl */

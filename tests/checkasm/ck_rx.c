@@ -80,7 +80,7 @@ static void invoke_turn(plab_any_fn *fn, const struct ck_call *call) {
 /* ---- dataset items, from a small cache in a buffer ---- */
 
 #define ITEMS_MAX (CK_BYTES_MAX / PLAB_RX_ITEM_BYTES)
-#define ITEMS_CODE_BYTES ((size_t)512 << 10)
+#define ITEMS_CODE_BYTES ((size_t)1 << 20)
 #define BENCH_CACHE_BYTES ((size_t)64 << 20)
 
 static const struct plab_rx_params items_params = {.cache_accesses = PLAB_RX_CACHE_ACCESSES_MAX};

@@ -11,7 +11,7 @@
 #include "tests/rx_fixture.h"
 #include "tests/vector_file.h"
 
-#define LIST 70
+#define LIST 250
 #define CODE_BYTES ((size_t)1 << 20)
 
 /* The cache with its items computed by another implementation. */
