@@ -98,8 +98,8 @@ struct plab_scenario_worker {
     size_t arg_count, env_count;
     struct plab_scenario_word args[PLAB_SCENARIO_WORDS_MAX]; /* further words of its command line */
     struct plab_scenario_word env[PLAB_SCENARIO_WORDS_MAX];  /* "NAME=value" */
-    /* Another miner instead of `powlab mine`, with {pool_host}, {pool_port} and {user} in its
-     * words; 0: none. Only name, user, count, nice and env mean anything to it. */
+    /* Another miner instead of `powlab mine`, with {pool_host}, {pool_port}, {second_port}, {user}
+     * in its words; 0: none. Only name, user, count, nice and env mean anything to it. */
     size_t command_count;
     struct plab_scenario_word command[PLAB_SCENARIO_COMMAND_MAX];
 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The controller at simulated machines, and its sensors at trees of several shapes. */
 #include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/prng.h"
 #include "lab/hold_sensor.h"
 #include "tests/harness.h"
@@ -108,6 +112,8 @@ TEST(hold, cut_out_and_blindness) {
     CHECK(plab_hold_step(&what, &state, NAN, 5) == PLAB_HOLD_GO_ON);
 }
 
+/* ---- sensors in sysfs ---- */
+
 #define TREES "tests/vectors/sensors/"
 
 static enum plab_status find(struct plab_hold_sensor *sensor, enum plab_hold_kind kind,
@@ -137,4 +143,65 @@ TEST(hold, sensors_of_several_machines) {
     CHECK_MSG(strstr(err.text, "no power to hold: no RAPL domain") != NULL, "%s", err.text);
     CHECK(find(&sensor, PLAB_HOLD_TEMPERATURE, "vm", &err) == PLAB_E_UNSUPPORTED);
     CHECK(strstr(err.text, "neither thermal zones nor hwmon") != NULL);
+}
+
+/* A tree with the one sensor of coretemp. */
+static void make_tree(char root[64], char sensor[128]) {
+    static const char *const folders[] = {"class", "class/hwmon", "class/hwmon/hwmon0"};
+    struct plab_error err = {.text = ""};
+    char path[128];
+    strcpy(root, "/tmp/powlab-hold.XXXXXX");
+    CHECK(mkdtemp(root) != NULL);
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(folders); i++) {
+        snprintf(path, sizeof path, "%s/%s", root, folders[i]);
+        CHECK(mkdir(path, 0755) == 0);
+    }
+    snprintf(path, sizeof path, "%s/class/hwmon/hwmon0/name", root);
+    CHECK_MSG(plab_file_write(path, "coretemp\n", 9, &err) == PLAB_OK, "%s", err.text);
+    snprintf(sensor, 128, "%s/class/hwmon/hwmon0/temp1_input", root);
+}
+
+static void show(const char *sensor, double celsius) {
+    FILE *file = fopen(sensor, "w");
+    CHECK(file != NULL && fprintf(file, "%.0f\n", celsius * 1000) > 0);
+    CHECK(fclose(file) == 0);
+}
+
+/* The whole loop but for its clock: the file's temperature follows the duty, the duty the file. It
+ * comes to its target and stays; then the fan fails, and the cut-out ends it. */
+TEST(hold, a_sensor_in_sysfs_that_follows_the_duty) {
+    struct plant plant = {.name = "sysfs", .idle = 35, .per_percent = 0.5, .tau_s = 20, .y = 35};
+    const struct plab_hold what = {PLAB_HOLD_TEMPERATURE, 60, 75};
+    enum plab_hold_verdict verdict = PLAB_HOLD_GO_ON;
+    struct plab_hold_sensor sensor;
+    struct plab_hold_state state;
+    struct plab_prng rng = {7};
+    struct plab_error err = {.text = ""};
+    char root[64], file[128], command[80];
+    make_tree(root, file);
+    show(file, plant.y);
+    CHECK_MSG(plab_hold_sensor_find(&sensor, what.kind, root, "/proc", &err) == PLAB_OK, "%s",
+              err.text);
+    plab_hold_begin(&state, 100);
+    unsigned t = 0;
+    for (; t < 900 && verdict == PLAB_HOLD_GO_ON; t++) {
+        if (t == 600) {
+            plant.idle = 80;
+        }
+        show(file, live(&plant, state.percent, &rng));
+        double reading = plab_hold_sensor_read(&sensor, t * SECOND);
+        verdict = plab_hold_step(&what, &state, reading, 1);
+        CHECK_MSG(t < 300 || t >= 600 || (fabs(reading - 60) < 1 && fabs(state.percent - 50) < 3),
+                  "%.2f degrees at %.1f %% after %u s", reading, state.percent, t);
+    }
+    CHECK_MSG(verdict == PLAB_HOLD_CUT_OUT, "%.1f degrees in the end", plant.y);
+    CHECK_MSG(t > 601 && plant.y < 77, "%.1f degrees after %u s", plant.y, t);
+    CHECK(unlink(file) == 0); /* a sensor that vanishes is told within seconds */
+    for (t = 0; t < 6; t++) {
+        verdict = plab_hold_step(&what, &state, plab_hold_sensor_read(&sensor, t * SECOND), 1);
+    }
+    CHECK(verdict == PLAB_HOLD_BLIND);
+    plab_hold_sensor_free(&sensor);
+    snprintf(command, sizeof command, "rm -r %s", root);
+    CHECK(system(command) == 0);
 }
