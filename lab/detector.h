@@ -24,7 +24,7 @@ struct plab_detector_read {
     char *field, *equals; /* ... or a line of JSON whose field (a path, "a.b") equals this */
     /* Where an alert tells what it is about: numbers of groups of `match`, or paths of fields. */
     char *src_port, *dst_port, *pid, *t_s, *say;
-    char *wall; /* its time as UTC, "2026-11-28T07:16:12.5Z", instead of t_s */
+    char *wall; /* its time as "2026-11-28T07:16:12.5Z", also with +hhmm, instead of t_s */
 };
 
 struct plab_detector_options {

@@ -176,12 +176,28 @@ static bool find_key(const struct plab_detector_file *file, const struct part *p
     return key[0] != '\0';
 }
 
-/* "2026-11-28T07:16:12.25Z" in seconds since 1970; NAN for anything else. */
+/* Seconds east of Greenwich of "Z", "+0000" or "+00:00"; NAN for anything else. */
+static double zone_seconds(const char *text) {
+    unsigned hours, minutes;
+    int used = 0;
+    if (strcmp(text, "Z") == 0) {
+        return 0;
+    }
+    if ((text[0] != '+' && text[0] != '-') ||
+        (sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &used) < 2 &&
+         sscanf(text + 1, "%2u%2u%n", &hours, &minutes, &used) < 2) ||
+        text[1 + used] != '\0') {
+        return NAN;
+    }
+    return (text[0] == '-' ? -60.0 : 60.0) * (hours * 60 + minutes);
+}
+
+/* "2026-11-28T07:16:12.25Z", or with a zone, in seconds since 1970; NAN for anything else. */
 static double wall_seconds(const char *text) {
     struct tm parts = {.tm_sec = 0};
     char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
     double fraction = end != NULL && *end == '.' ? strtod(end, &end) : 0;
-    return end != NULL && strcmp(end, "Z") == 0 ? (double)timegm(&parts) + fraction : NAN;
+    return end != NULL ? (double)timegm(&parts) + fraction - zone_seconds(end) : NAN;
 }
 
 static double time_of(const struct plab_detector_read *read, const struct part *part,

@@ -121,6 +121,11 @@ check "and charts" grep -q '<canvas' "$work/dom"
 check "and has nothing to complain about" test -z "$(grep CONSOLE "$work/browser")"
 exits "detectors run over the run" 0 "$POWLAB" lab detect --detectors configs/detectors "$run"
 check "a program that isn't there isn't silent" grep -qE '^(zeek|suricata) .*(not |[0-9])' "$work/out"
+if command -v suricata >/dev/null && [ -s "$run/run-relabelled.pcapng" ]; then
+    check "Suricata finds the login" grep -q '"detector":"suricata".*"t_s":[0-9].*"side":"mining".*Stratum login' "$run/detections.jsonl"
+else
+    echo "skip Suricata: it isn't installed (Debian 12 has it in bookworm-backports only), or nothing was captured"
+fi
 exits "a report is built again" 0 "$POWLAB" report "$run"
 check "with the detectors" grep -q "powlab-verdicts/1" "$run/report.html"
 exits "a report of nothing" 2 "$POWLAB" report "$work"

@@ -289,6 +289,33 @@ TEST(program, lines_and_json) {
     CHECK(strstr(err.text, "read.match") != NULL);
 }
 
+/* Lines of Suricata 7.0.10's eve.json, shortened: its times have a zone. */
+TEST(program, alerts_of_suricata) {
+    static const char *const zones[] = {"+0000", "Z", "+0130", "-02:00", "+01", "", "+0000x"};
+    static const double seconds[] = {0, 0, -5400, 7200, NAN, NAN, NAN};
+    static const struct plab_evidence evidence = {.start_wall_s = 1795850170.25};
+    const struct plab_program_reading reading = {.evidence = &evidence, .t_s = NAN};
+    const struct plab_detector_file *suricata = named(load_shipped(), "suricata");
+    struct plab_error err = {.text = ""};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(zones); i++) {
+        struct plab_alerts alerts = {.count = 0};
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"event_type\":\"stats\"}\n{\"timestamp\":\"2026-11-28T07:16:12.750000%s\","
+                 "\"event_type\":\"alert\",\"src_ip\":\"10.0.0.1\",\"src_port\":44440,"
+                 "\"dest_ip\":\"203.0.113.10\",\"dest_port\":40189,"
+                 "\"alert\":{\"signature_id\":9180001,\"signature\":\"a login\"}}\n",
+                 zones[i]);
+        CHECK(plab_program_read(suricata, text, &reading, &alerts, &err) == PLAB_OK);
+        CHECK_U64(alerts.count, 1);
+        CHECK_STR(alerts.items[0].key, "40189-44440");
+        CHECK_STR(alerts.items[0].evidence, "a login");
+        double t_s = alerts.items[0].t_s, want = 2.5 + seconds[i];
+        CHECK_MSG(isnan(want) ? isnan(t_s) : fabs(t_s - want) < 1e-5, "%s: %f", zones[i], t_s);
+        plab_alerts_free(&alerts);
+    }
+}
+
 /* What Falco wrote (shape: its documentation), beside what it says on standard error: times are
  * UTC, names of fields have dots, and the canaries were processes of the run. */
 static const char falco_says[] =
