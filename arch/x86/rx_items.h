@@ -55,8 +55,8 @@ struct rx_items_vector {
 
 #define RX_ITEMS_NO_NEXT 8
 
-/* When lines are prefetched, and whose. The first and, for groups, the last are for the few items
- * of lockstep hashing: their lines pass by the second level cache, which the scratchpads need. */
+/* When lines are prefetched, and whose. The first way and the last are for the few items of
+ * lockstep hashing: these lines pass by the second level cache, which the scratchpads need. */
 enum rx_items_ask {
     RX_ITEMS_ASK_BEFORE, /* of all blocks of one scalar item each, before a round */
     RX_ITEMS_ASK_BESIDE, /* of the next block, meanwhile. Behind the lines of the last block the
@@ -109,6 +109,9 @@ static inline void rx_items_run(const struct plab_rx_cache *cache, unsigned form
     rx_items_round(cache, form, program)(state, lines, blocks, cache->memory,
                                          cache->line_mask * PLAB_RX_ITEM_BYTES);
 }
+
+/* Items of a list that are few: those of lockstep hashing. */
+#define RX_ITEMS_FEW 16
 
 /* Items that go through a round one behind the other: enough for every wait, and few enough for
  * their states and lines to stay in a first level cache. */

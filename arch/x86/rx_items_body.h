@@ -39,10 +39,14 @@ struct cut {
 };
 
 static struct cut cut_list(size_t count) {
-    const bool is_short = HAS_GROUPS && count <= GROUPS_MAX * LANES && count % LARGE_ITEMS != 0;
+    if (!HAS_GROUPS) {
+        const size_t blocks = count <= RX_ITEMS_FEW ? 0 : count / LARGE_ITEMS;
+        return (struct cut){blocks, 0, count - blocks * LARGE_ITEMS};
+    }
+    const bool is_short = count <= GROUPS_MAX * LANES && count % LARGE_ITEMS != 0;
     const size_t blocks = is_short ? 0 : count / LARGE_ITEMS;
     const size_t rest = count - blocks * LARGE_ITEMS, odd = rest % LANES;
-    const size_t scalars = !HAS_GROUPS ? rest : odd < GROUP_MIN ? odd : 0;
+    const size_t scalars = odd < GROUP_MIN ? odd : 0;
     return (struct cut){blocks, rest - scalars, scalars};
 }
 
@@ -103,7 +107,7 @@ static void end_groups(struct groups *groups, const struct cut *cut, uint64_t *s
 
 /* Lines of large blocks with room behind for RX_ITEMS_ASK_BESIDE; of scalar items. */
 struct lines {
-    const uint64_t *large[PART + LARGE_ITEMS], *scalar[LARGE_ITEMS];
+    const uint64_t *large[PART + LARGE_ITEMS], *scalar[RX_ITEMS_FEW];
 };
 
 static void run_large(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,

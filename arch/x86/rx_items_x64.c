@@ -133,8 +133,12 @@ struct round {
     uint32_t item, instr; /* the next scalar instruction */
 };
 
+static unsigned groups(const struct round *r) {
+    return r->maker->vector == NULL ? 0 : r->form->groups;
+}
+
 static size_t vector_items(const struct round *r) {
-    return r->form->groups == 0 ? 0 : (size_t)r->form->groups * r->maker->vector->lanes;
+    return groups(r) == 0 ? 0 : (size_t)groups(r) * r->maker->vector->lanes;
 }
 
 static size_t block_items(const struct round *r) {
@@ -183,7 +187,7 @@ static void emit_prefetch_few(struct ss_emit *e) {
 /* One instruction of the program for all items, with its share of the prefetches. */
 static void emit_instr(struct round *r, uint32_t i) {
     const struct plab_rx_ss_program *program = r->program;
-    for (unsigned group = 0; group < r->form->groups; group++) {
+    for (unsigned group = 0; group < groups(r); group++) {
         r->maker->vector->step(r->e, group, &program->instr[i], r->pool->at[i]);
     }
     for (unsigned scalar = 0; scalar < r->form->scalars; scalar++) {
@@ -199,21 +203,22 @@ static void emit_instr(struct round *r, uint32_t i) {
 
 static void emit_block(struct round *r) {
     const struct rx_items_vector *vector = r->maker->vector;
-    for (unsigned group = 0; group < r->form->groups; group++) {
+    const unsigned count = groups(r);
+    for (unsigned group = 0; group < count; group++) {
         vector->load(r->e, group);
     }
     for (uint32_t i = 0; i < r->program->size; i++) {
         emit_instr(r, i);
     }
-    for (unsigned group = 0; group < r->form->groups; group++) {
+    for (unsigned group = 0; group < count; group++) {
         vector->mix(r->e, group, r->next);
     }
     if (r->form->ask == RX_ITEMS_ASK_AFTER && r->next != RX_ITEMS_NO_NEXT) {
         for (size_t i = 0; i < block_items(r); i++) {
-            emit_prefetch(r->e, r->form->groups > 0 ? SS_NTA : SS_T0, i);
+            emit_prefetch(r->e, SS_NTA, i);
         }
     }
-    for (unsigned group = 0; group < r->form->groups; group++) {
+    for (unsigned group = 0; group < count; group++) {
         vector->save(r->e, group);
     }
 }
@@ -243,7 +248,7 @@ static void emit_round(struct round *r) {
     ss_int(e, SS_MOV_STORE, SS_RCX, ss_reg(RX_ITEMS_BASE), 0);
     ss_int(e, SS_MOV_STORE, SS_RDX, ss_reg(RX_ITEMS_COUNT), 0);
     ss_int(e, SS_MOV_STORE, SS_R8, ss_reg(RX_ITEMS_MASK), 0);
-    if (r->form->groups > 0) {
+    if (groups(r) > 0) {
         r->maker->vector->enter(e);
     }
     if (r->form->ask == RX_ITEMS_ASK_BEFORE) {
@@ -255,7 +260,7 @@ static void emit_round(struct round *r) {
     emit_imm32(e, 0, RX_ITEMS_LINES, (uint32_t)(items * sizeof(uint64_t *)));
     emit_imm32(e, 5, RX_ITEMS_COUNT, 1);
     emit_jnz(e, loop);
-    if (r->form->groups > 0) {
+    if (groups(r) > 0) {
         ss_bytes(e, 0x77F8C5, 3); /* vzeroupper */
     }
     emit_pop_ret(e);
@@ -310,13 +315,32 @@ bool plab_rx_items_compile(const struct rx_items_maker *maker,
 
 /* ---- without vectors ---- */
 
-enum { MANY, FEW, FORMS };
+enum { ONE, FOUR, FORMS };
 
-#define FEW_MAX 8
+/* Items of a block where there are many. */
+#define BLOCK 4
+
+static const struct rx_items_shape shape_of[FORMS] = {
+    [ONE] = {0, 1, RX_ITEMS_ASK_BEFORE},
+    [FOUR] = {0, BLOCK, RX_ITEMS_ASK_BESIDE},
+};
+
+/* `lines` has room for BLOCK pointers more. */
+static void run_scalars(const struct plab_rx_cache *cache, uint32_t program, uint64_t *state,
+                        const uint64_t **lines, size_t count) {
+    const size_t blocks = count > RX_ITEMS_FEW ? count / BLOCK : 0, first = blocks * BLOCK;
+    for (size_t i = 0; i < BLOCK && blocks > 0; i++) {
+        lines[count + i] = lines[i];
+        __builtin_prefetch(lines[i]);
+    }
+    rx_items_run(cache, FOUR, program, state, lines, blocks);
+    rx_items_run(cache, ONE, program, state + first * PLAB_RX_ITEM_WORDS, lines + first,
+                 count - first);
+}
 
 static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          uint8_t *out) {
-    const uint64_t *lines[RX_ITEMS_BATCH];
+    const uint64_t *lines[RX_ITEMS_BATCH + BLOCK];
     uint64_t *state = (uint64_t *)(void *)out;
     uint32_t programs = cache->params->cache_accesses;
     size_t part = rx_items_part(count, RX_ITEMS_BATCH);
@@ -328,7 +352,7 @@ static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numb
         for (uint32_t i = 0; i < programs; i++) {
             size_t from = part + ahead * i / programs, to = part + ahead * (i + 1) / programs;
             rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
-            rx_items_run(cache, part <= FEW_MAX ? FEW : MANY, i, state, lines, part);
+            run_scalars(cache, i, state, lines, part);
         }
         numbers += part;
         state += part * PLAB_RX_ITEM_WORDS;
@@ -338,11 +362,8 @@ static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numb
 
 static plab_rx_items_fn *make(const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code, bool bmi2) {
-    const struct rx_items_maker maker = {
-        NULL,
-        bmi2,
-        FORMS,
-        {[MANY] = {0, 1, RX_ITEMS_ASK_AFTER}, [FEW] = {0, 1, RX_ITEMS_ASK_BEFORE}}};
+    struct rx_items_maker maker = {NULL, bmi2, FORMS, {{0}}};
+    memcpy(maker.form, shape_of, sizeof shape_of);
     return plab_rx_items_compile(&maker, program, programs, code) ? items_scalar : NULL;
 }
 
