@@ -10,8 +10,7 @@
  * then `scalars` items one after the other. A superscalar program is a web of long chains, longer
  * still by vectors, whose products take 15 cycles, and one group of it is more than the reorder
  * buffer holds. So what should overlap stands side by side in the code: instructions of two groups
- * alternate, and scalar ones, which have other ports, stand between them. While it is worked on, a
- * block lies where its items will be.
+ * alternate, and scalar ones, which have other ports, stand between them.
  *
  * A prefetch does not retire before its address is translated, and not before a buffer is free for
  * it (see rx_jit.c). So where there are many blocks, the lines of the next one are prefetched one
@@ -121,13 +120,11 @@ static inline size_t rx_items_part(size_t count, size_t most) {
     return count < most ? count : most;
 }
 
-/* Prefetches what the first states of items need: their first lines, and the memory where they will
- * be, since stores to lines that are not there wait one for the other. */
+/* Prefetches the first lines of items. */
 static inline void rx_items_fetch(const struct plab_rx_cache *cache, const uint64_t *numbers,
-                                  size_t count, const uint64_t *state) {
+                                  size_t count) {
     for (size_t i = 0; i < count; i++) {
         __builtin_prefetch(plab_rx_cache_line(cache, numbers[i]));
-        __builtin_prefetch(state + i * PLAB_RX_ITEM_WORDS);
     }
 }
 

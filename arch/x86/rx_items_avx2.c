@@ -225,8 +225,17 @@ static PLAB_ALWAYS_INLINE void start_group(const struct plab_rx_cache *cache,
     }
 }
 
-/* From words of all lanes to items, in place. */
-static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
+/* Past the caches, which items of a long list don't come back to, where the alignment allows it. */
+static PLAB_ALWAYS_INLINE void put_half(__m256i *out, __m256i half, bool stream) {
+    if (stream) {
+        _mm256_stream_si256(out, half);
+    } else {
+        _mm256_storeu_si256(out, half);
+    }
+}
+
+/* From words of all lanes to items; `out` may be `state`. */
+static PLAB_ALWAYS_INLINE void end_group(uint64_t *out, const uint64_t *state, bool stream) {
     __m256i in[PLAB_RX_ITEM_WORDS], pair[PLAB_RX_ITEM_WORDS];
     for (int i = 0; i < PLAB_RX_ITEM_WORDS; i++) {
         in[i] = _mm256_loadu_si256((const __m256i *)(state + i * LANES));
@@ -238,9 +247,9 @@ static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
     for (int half = 0; half < 2; half++) { /* four words of each item */
         for (int i = 0; i < 2; i++) {
             __m256i a = pair[4 * half + i], b = pair[4 * half + i + 2];
-            __m256i *out = (__m256i *)(state + half * LANES);
-            _mm256_storeu_si256(out + 2 * i, _mm256_permute2x128_si256(a, b, 0x20));
-            _mm256_storeu_si256(out + 2 * (i + 2), _mm256_permute2x128_si256(a, b, 0x31));
+            __m256i *to = (__m256i *)(out + half * LANES);
+            put_half(to + 2 * i, _mm256_permute2x128_si256(a, b, 0x20), stream);
+            put_half(to + 2 * (i + 2), _mm256_permute2x128_si256(a, b, 0x31), stream);
         }
     }
 }

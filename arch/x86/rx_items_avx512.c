@@ -229,8 +229,17 @@ static PLAB_ALWAYS_INLINE void start_group(const struct plab_rx_cache *cache,
     }
 }
 
-/* From words of all lanes to items, in place. */
-static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
+/* Past the caches, which items of a long list don't come back to, where the alignment allows it. */
+static PLAB_ALWAYS_INLINE void put_item(uint64_t *out, __m512i item, bool stream) {
+    if (stream) {
+        _mm512_stream_si512((void *)out, item);
+    } else {
+        _mm512_storeu_si512(out, item);
+    }
+}
+
+/* From words of all lanes to items; `out` may be `state`. */
+static PLAB_ALWAYS_INLINE void end_group(uint64_t *out, const uint64_t *state, bool stream) {
     __m512i in[LANES], pair[LANES], quad[LANES];
     for (int i = 0; i < LANES; i++) {
         in[i] = _mm512_loadu_si512(state + i * 8);
@@ -246,8 +255,8 @@ static PLAB_ALWAYS_INLINE void end_group(uint64_t *state) {
         }
     }
     for (int i = 0; i < 4; i++) {
-        _mm512_storeu_si512(state + i * 8, _mm512_shuffle_i64x2(quad[i], quad[i + 4], 0x88));
-        _mm512_storeu_si512(state + (i + 4) * 8, _mm512_shuffle_i64x2(quad[i], quad[i + 4], 0xDD));
+        put_item(out + i * 8, _mm512_shuffle_i64x2(quad[i], quad[i + 4], 0x88), stream);
+        put_item(out + (i + 4) * 8, _mm512_shuffle_i64x2(quad[i], quad[i + 4], 0xDD), stream);
     }
 }
 

@@ -62,10 +62,13 @@ static void start_block(const struct plab_rx_cache *cache, unsigned form, const 
     rx_items_start(cache, numbers, shape_of[form].scalars, state, lines);
 }
 
-static void end_block(unsigned form, uint64_t *state) {
+static void end_block(unsigned form, uint64_t *out, const uint64_t *state, bool stream) {
     for (unsigned i = 0; i < shape_of[form].groups; i++) {
-        end_group(state + i * LANES * PLAB_RX_ITEM_WORDS);
+        end_group(out, state, stream);
+        out += LANES * PLAB_RX_ITEM_WORDS;
+        state += LANES * PLAB_RX_ITEM_WORDS;
     }
+    memcpy(out, state, shape_of[form].scalars * PLAB_RX_ITEM_BYTES);
 }
 
 /* Groups have a place of their own, since what is behind a list's items is not ours. */
@@ -100,29 +103,41 @@ static void run_groups(const struct plab_rx_cache *cache, const struct cut *cut,
 
 static void end_groups(struct groups *groups, const struct cut *cut, uint64_t *state) {
     for (size_t i = 0; i < cut->grouped; i += LANES) {
-        end_block(GROUP, groups->state + i * PLAB_RX_ITEM_WORDS);
+        uint64_t *group = groups->state + i * PLAB_RX_ITEM_WORDS;
+        end_group(group, group, false);
     }
     memcpy(state, groups->state, cut->grouped * PLAB_RX_ITEM_BYTES);
 }
 
-/* Lines of large blocks with room behind for RX_ITEMS_ASK_BESIDE; of scalar items. */
-struct lines {
-    const uint64_t *large[PART + LARGE_ITEMS], *scalar[RX_ITEMS_FEW];
+/* So have large blocks, which leave only when they are done; the room behind their lines is for
+ * RX_ITEMS_ASK_BESIDE. */
+struct large {
+    PLAB_ALIGNED(64) uint64_t state[PART * PLAB_RX_ITEM_WORDS];
+    const uint64_t *lines[PART + LARGE_ITEMS];
 };
 
-static void run_large(const struct plab_rx_cache *cache, const struct cut *cut, uint32_t program,
-                      uint64_t *state, struct lines *lines) {
-    for (size_t i = 0; i < LARGE_ITEMS && cut->blocks > 0; i++) {
-        lines->large[cut->blocks * LARGE_ITEMS + i] = lines->large[i];
-        __builtin_prefetch(lines->large[i]);
+static void run_large(const struct plab_rx_cache *cache, uint32_t program, struct large *large,
+                      size_t blocks) {
+    for (size_t i = 0; i < LARGE_ITEMS && blocks > 0; i++) {
+        large->lines[blocks * LARGE_ITEMS + i] = large->lines[i];
+        __builtin_prefetch(large->lines[i]);
     }
-    rx_items_run(cache, LARGE, program, state, lines->large, cut->blocks);
+    rx_items_run(cache, LARGE, program, large->state, large->lines, blocks);
+}
+
+static void end_large(const struct large *large, size_t items, uint64_t *out) {
+    const bool stream = (uintptr_t)out % 64 == 0;
+    for (size_t i = 0; i < items * PLAB_RX_ITEM_WORDS; i += LARGE_ITEMS * PLAB_RX_ITEM_WORDS) {
+        end_block(LARGE, out + i, large->state + i, stream);
+    }
+    _mm_sfence(); /* in order with what announces them */
 }
 
 /* Computes `count` items, PART at most, and meanwhile prefetches for the `ahead` next. */
 static void compute_part(const struct plab_rx_cache *cache, const uint64_t *numbers, size_t count,
                          size_t ahead, uint64_t *state) {
-    struct lines lines;
+    const uint64_t *lines[RX_ITEMS_FEW];
+    struct large large;
     struct groups groups;
     const struct cut cut = cut_list(count);
     const size_t first = cut.blocks * LARGE_ITEMS, scalar = count - cut.scalars;
@@ -130,20 +145,19 @@ static void compute_part(const struct plab_rx_cache *cache, const uint64_t *numb
     const uint32_t programs = cache->params->cache_accesses;
 
     for (size_t i = 0; i < first; i += LARGE_ITEMS) {
-        start_block(cache, LARGE, numbers + i, state + i * PLAB_RX_ITEM_WORDS, lines.large + i);
+        start_block(cache, LARGE, numbers + i, large.state + i * PLAB_RX_ITEM_WORDS,
+                    large.lines + i);
     }
     start_groups(cache, numbers + first, &cut, &groups);
-    rx_items_start(cache, numbers + scalar, cut.scalars, scalars, lines.scalar);
+    rx_items_start(cache, numbers + scalar, cut.scalars, scalars, lines);
     for (uint32_t i = 0; i < programs; i++) {
         size_t from = count + ahead * i / programs, to = count + ahead * (i + 1) / programs;
-        rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
-        run_large(cache, &cut, i, state, &lines);
+        rx_items_fetch(cache, numbers + from, to - from);
+        run_large(cache, i, &large, cut.blocks);
         run_groups(cache, &cut, i, &groups);
-        rx_items_run(cache, SCALAR, i, scalars, lines.scalar, cut.scalars);
+        rx_items_run(cache, SCALAR, i, scalars, lines, cut.scalars);
     }
-    for (size_t i = 0; i < first; i += LARGE_ITEMS) {
-        end_block(LARGE, state + i * PLAB_RX_ITEM_WORDS);
-    }
+    end_large(&large, first, state);
     end_groups(&groups, &cut, state + first * PLAB_RX_ITEM_WORDS);
 }
 
@@ -151,7 +165,7 @@ static void items_vector(const struct plab_rx_cache *cache, const uint64_t *numb
                          uint8_t *out) {
     uint64_t *state = (uint64_t *)(void *)out;
     size_t part = rx_items_part(count, PART);
-    rx_items_fetch(cache, numbers, part, state);
+    rx_items_fetch(cache, numbers, part);
     while (count > 0) {
         count -= part;
         size_t ahead = rx_items_part(count, PART);

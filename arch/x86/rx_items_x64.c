@@ -344,14 +344,14 @@ static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numb
     uint64_t *state = (uint64_t *)(void *)out;
     uint32_t programs = cache->params->cache_accesses;
     size_t part = rx_items_part(count, RX_ITEMS_BATCH);
-    rx_items_fetch(cache, numbers, part, state);
+    rx_items_fetch(cache, numbers, part);
     while (count > 0) {
         count -= part;
         size_t ahead = rx_items_part(count, RX_ITEMS_BATCH);
         rx_items_start(cache, numbers, part, state, lines);
         for (uint32_t i = 0; i < programs; i++) {
             size_t from = part + ahead * i / programs, to = part + ahead * (i + 1) / programs;
-            rx_items_fetch(cache, numbers + from, to - from, state + from * PLAB_RX_ITEM_WORDS);
+            rx_items_fetch(cache, numbers + from, to - from);
             run_scalars(cache, i, state, lines, part);
         }
         numbers += part;
