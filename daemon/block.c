@@ -215,17 +215,23 @@ enum plab_status plab_block_check_reserved(const struct plab_block *block, size_
     return PLAB_OK;
 }
 
+/* Of the signatures of a transaction that has none, a zero byte: every miner transaction's, and
+ * each job of each session needs it. */
+#define NO_SIGNATURES_LEN 1
+static const uint8_t no_signatures_hash[PLAB_BLOCK_ID_BYTES] = {
+    0xbc, 0x36, 0x78, 0x9e, 0x7a, 0x1e, 0x28, 0x14, 0x36, 0x46, 0x42, 0x29, 0x82, 0x8f, 0x81, 0x7d,
+    0x66, 0x12, 0xf7, 0xb4, 0x77, 0xd6, 0x65, 0x91, 0xff, 0x96, 0xa9, 0xe0, 0x64, 0xbc, 0xc9, 0x8a};
+
 void plab_block_miner_tx_hash(const struct plab_block *block, const uint8_t *blob,
                               uint8_t out[PLAB_BLOCK_ID_BYTES]) {
-    static const uint8_t no_signatures[1] = {0};
     const uint8_t *tx = blob + block->miner_tx_at;
     if (block->miner_tx_version == 1) {
         plab_cn_fast_hash(tx, block->miner_tx_len, out);
         return;
     }
     uint8_t parts[3 * PLAB_BLOCK_ID_BYTES] = {0};
-    plab_cn_fast_hash(tx, block->miner_tx_len - sizeof no_signatures, parts);
-    plab_cn_fast_hash(no_signatures, sizeof no_signatures, parts + PLAB_BLOCK_ID_BYTES);
+    plab_cn_fast_hash(tx, block->miner_tx_len - NO_SIGNATURES_LEN, parts);
+    memcpy(parts + PLAB_BLOCK_ID_BYTES, no_signatures_hash, sizeof no_signatures_hash);
     plab_cn_fast_hash(parts, sizeof parts, out);
 }
 
