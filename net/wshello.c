@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -47,6 +48,29 @@ static bool is_key(struct plab_http_text text) {
 
 size_t plab_wshello_length(const char *bytes, size_t len) {
     return plab_http_head_length(bytes, len);
+}
+
+enum plab_wshello_progress plab_wshello_take(struct plab_wshello_head *head, const char *bytes,
+                                             size_t len, size_t *used) {
+    const size_t before = head->len, room = PLAB_WS_HELLO_MAX - before;
+    *used = len < room ? len : room;
+    if (head->bytes == NULL && (head->bytes = malloc(PLAB_WS_HELLO_MAX)) == NULL) {
+        return PLAB_WSHELLO_NO_MEMORY;
+    }
+    memcpy(head->bytes + before, bytes, *used);
+    head->len += *used;
+    const size_t whole = plab_wshello_length(head->bytes, head->len);
+    if (whole > 0) {
+        *used = whole - before;
+        head->len = whole;
+        return PLAB_WSHELLO_WHOLE;
+    }
+    return head->len == PLAB_WS_HELLO_MAX ? PLAB_WSHELLO_ENDLESS : PLAB_WSHELLO_MORE;
+}
+
+void plab_wshello_drop(struct plab_wshello_head *head) {
+    free(head->bytes);
+    *head = (struct plab_wshello_head){.bytes = NULL};
 }
 
 PLAB_PRINTF(3, 4)

@@ -29,6 +29,27 @@ void plab_wshello_accept(const char *key, char out[PLAB_WS_ACCEPT_LEN]);
 /* Length of the head at the beginning of `bytes`, its empty line included; 0: not complete yet. */
 size_t plab_wshello_length(const char *bytes, size_t len);
 
+/* A head that comes in pieces; starts zeroed. */
+struct plab_wshello_head {
+    char *bytes; /* owned; NULL: none came yet */
+    size_t len;
+};
+
+enum plab_wshello_progress {
+    PLAB_WSHELLO_MORE,  /* has to come */
+    PLAB_WSHELLO_WHOLE, /* `bytes` and `len` are the head */
+    PLAB_WSHELLO_ENDLESS,
+    PLAB_WSHELLO_NO_MEMORY,
+};
+
+/* Takes bytes until the head is complete; `*used`: how many of them are its. Not to be called after
+ * anything but PLAB_WSHELLO_MORE. */
+enum plab_wshello_progress plab_wshello_take(struct plab_wshello_head *head, const char *bytes,
+                                             size_t len, size_t *used);
+
+/* Frees it and zeroes it. */
+void plab_wshello_drop(struct plab_wshello_head *head);
+
 /* A client's request, in the order of a browser's; returns its length, 0 when it doesn't fit.
  * `host` is "host:port"; `origin` is an URL's beginning, such as "http://127.0.0.1:3333"; control
  * characters in `agent` become '?'. */

@@ -11,13 +11,12 @@
 #include "stratum/ws.h"
 
 struct plab_session_ws {
-    char *head; /* owned; of the request, until it is complete */
-    size_t head_len;
-    bool open;     /* the handshake is over */
-    bool parted;   /* the close frame was sent */
-    bool banned;   /* and told so */
-    bool pinged;   /* and hasn't answered yet */
-    unsigned code; /* to close with; 0: as the occasion has it */
+    struct plab_wshello_head head; /* of the request, until it is complete */
+    bool open;                     /* the handshake is over */
+    bool parted;                   /* the close frame was sent */
+    bool banned;                   /* and told so */
+    bool pinged;                   /* and hasn't answered yet */
+    unsigned code;                 /* to close with; 0: as the occasion has it */
     uint64_t ping_at_ns;
     struct plab_ws_reader reader;
     char agent[PLAB_STRATUM_TEXT_MAX + 1];
@@ -38,7 +37,7 @@ bool plab_ws_begin(struct plab_session *session) {
 /* Not called before the loop has let go of the connection: the reader may have been at work. */
 void plab_ws_end(struct plab_session *session) {
     if (session->ws != NULL) {
-        free(session->ws->head);
+        plab_wshello_drop(&session->ws->head);
         plab_ws_free(&session->ws->reader);
         free(session->ws);
         session->ws = NULL;
@@ -148,11 +147,11 @@ static void refuse(struct plab_session *session, unsigned status) {
 }
 
 /* The head is complete. */
-static void answer(struct plab_session *session, size_t len) {
+static void answer(struct plab_session *session) {
     struct plab_session_ws *ws = session->ws;
     struct plab_wshello hello;
     char text[256];
-    unsigned status = plab_wshello_judge(ws->head, len, &hello);
+    unsigned status = plab_wshello_judge(ws->head.bytes, ws->head.len, &hello);
     if (status != 0) {
         refuse(session, status);
         return;
@@ -167,31 +166,28 @@ static void answer(struct plab_session *session, size_t len) {
 /* Takes the bytes of the request's head; returns how many of them belong to it. */
 static size_t take_head(struct plab_session *session, const char *bytes, size_t len) {
     struct plab_session_ws *ws = session->ws;
-    size_t before = ws->head_len, room = PLAB_WS_HELLO_MAX - before;
-    if (ws->head == NULL && (ws->head = malloc(PLAB_WS_HELLO_MAX)) == NULL) {
-        plab_session_close(session, "no memory");
-        return len;
-    }
-    len = len < room ? len : room;
-    memcpy(ws->head + before, bytes, len);
-    ws->head_len += len;
-    size_t whole = plab_wshello_length(ws->head, ws->head_len);
-    if (whole > 0) {
-        answer(session, whole);
-    } else if (ws->head_len == PLAB_WS_HELLO_MAX) {
+    size_t used;
+    switch (plab_wshello_take(&ws->head, bytes, len, &used)) {
+    case PLAB_WSHELLO_MORE:
+        return used;
+    case PLAB_WSHELLO_WHOLE:
+        answer(session);
+        break;
+    case PLAB_WSHELLO_ENDLESS:
         refuse(session, 431);
-    } else {
-        return len;
+        break;
+    case PLAB_WSHELLO_NO_MEMORY:
+        plab_session_close(session, "no memory");
+        break;
     }
-    free(ws->head);
-    ws->head = NULL;
-    return whole > before ? whole - before : len;
+    plab_wshello_drop(&ws->head);
+    return used;
 }
 
 void plab_ws_bytes(struct plab_session *session, const char *bytes, size_t len) {
     struct plab_session_ws *ws = session->ws;
     size_t used = 0;
-    if (!ws->open && ws->head == NULL && (bytes[0] < 'A' || bytes[0] > 'Z')) {
+    if (!ws->open && ws->head.bytes == NULL && (bytes[0] < 'A' || bytes[0] > 'Z')) {
         plab_session_violation(session, "does not speak WebSocket"); /* nor HTTP */
         return;
     }

@@ -16,8 +16,7 @@
 
 struct plab_link_ws {
     char accept[PLAB_WS_ACCEPT_LEN]; /* what the pool has to answer */
-    char *head;                      /* owned; of its answer, until that is complete */
-    size_t head_len;
+    struct plab_wshello_head head;   /* of its answer, until that is complete */
     bool open, parted;
     bool heard; /* a message or control frame has ended in the bytes at hand */
     struct plab_ws_reader reader;
@@ -37,7 +36,7 @@ bool plab_link_ws_begin(struct plab_link *link) {
 
 void plab_link_ws_end(struct plab_link *link) {
     if (link->ws != NULL) {
-        free(link->ws->head);
+        plab_wshello_drop(&link->ws->head);
         plab_ws_free(&link->ws->reader);
         free(link->ws);
         link->ws = NULL;
@@ -131,39 +130,36 @@ static void take_frames(struct plab_link *link, const char *bytes, size_t len) {
 }
 
 /* The head of the answer is complete. */
-static void take_answer(struct plab_link *link, size_t len) {
+static void take_answer(struct plab_link *link) {
+    struct plab_link_ws *ws = link->ws;
     struct plab_error err = {.text = ""};
-    enum plab_status status = plab_wshello_check(link->ws->head, len, link->ws->accept, &err);
+    enum plab_status status = plab_wshello_check(ws->head.bytes, ws->head.len, ws->accept, &err);
     if (status != PLAB_OK) {
         plab_link_fail(link, status, "%s", err.text);
         return;
     }
-    free(link->ws->head);
-    link->ws->head = NULL;
-    link->ws->open = true;
+    plab_wshello_drop(&ws->head);
+    ws->open = true;
     plab_link_login(link);
 }
 
 /* Takes the bytes of the answer's head; returns how many of them belong to it. */
 static size_t take_head(struct plab_link *link, const char *bytes, size_t len) {
-    struct plab_link_ws *ws = link->ws;
-    size_t before = ws->head_len, room = PLAB_WS_HELLO_MAX - before;
-    if (ws->head == NULL && (ws->head = malloc(PLAB_WS_HELLO_MAX)) == NULL) {
-        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to read");
-        return len;
-    }
-    len = len < room ? len : room;
-    memcpy(ws->head + before, bytes, len);
-    ws->head_len += len;
-    size_t whole = plab_wshello_length(ws->head, ws->head_len);
-    if (whole > 0) {
-        take_answer(link, whole);
-        return whole - before;
-    }
-    if (ws->head_len == PLAB_WS_HELLO_MAX) {
+    size_t used;
+    switch (plab_wshello_take(&link->ws->head, bytes, len, &used)) {
+    case PLAB_WSHELLO_MORE:
+        break;
+    case PLAB_WSHELLO_WHOLE:
+        take_answer(link);
+        break;
+    case PLAB_WSHELLO_ENDLESS:
         plab_link_fail(link, PLAB_E_PROTOCOL, "the answer to the WebSocket handshake has no end");
+        break;
+    case PLAB_WSHELLO_NO_MEMORY:
+        plab_link_fail(link, PLAB_E_NOMEM, "not enough memory to read");
+        break;
     }
-    return len;
+    return used;
 }
 
 bool plab_link_ws_bytes(struct plab_link *link, const char *bytes, size_t len, bool *anew) {
