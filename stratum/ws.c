@@ -316,6 +316,9 @@ enum plab_status plab_ws_feed(struct plab_ws_reader *reader, const void *bytes, 
     const uint8_t *at = bytes, *end = at + len;
     enum plab_status status = PLAB_OK;
     bool go_on = true;
+    if (reader->failure != PLAB_OK) {
+        return plab_fail(err, reader->failure, "WebSocket: nothing can be read after a breach");
+    }
     while (at < end && go_on && status == PLAB_OK) {
         if (!reader->in_payload) {
             status = take_head(reader, *at++, err);
@@ -329,6 +332,7 @@ enum plab_status plab_ws_feed(struct plab_ws_reader *reader, const void *bytes, 
             status = end_frame(reader, on_event, cookie, &go_on, err);
         }
     }
+    reader->failure = status;
     return status;
 }
 

@@ -76,6 +76,7 @@ struct plab_ws_reader {
     struct plab_ws_utf8 utf8;
     char control[PLAB_WS_CONTROL_MAX];
     size_t control_len;
+    enum plab_status failure; /* of a call before; PLAB_OK: none */
     unsigned code; /* after a failure: what to close with; after a close frame: the peer's */
 };
 
@@ -84,8 +85,9 @@ struct plab_ws_reader {
  * dropped. */
 typedef bool plab_ws_fn(void *cookie, enum plab_ws_opcode what, const char *payload, size_t len);
 
-/* Takes `len` bytes. After PLAB_E_PROTOCOL `reader->code` tells how to close; nothing can be read
- * any more. PLAB_E_NOMEM. The reader must not be freed within the call. */
+/* Takes `len` bytes. After PLAB_E_PROTOCOL `reader->code` tells how to close. PLAB_E_NOMEM. After
+ * either nothing can be read any more: every further call fails likewise. The reader must not be
+ * freed within the call. */
 PLAB_NODISCARD enum plab_status plab_ws_feed(struct plab_ws_reader *reader, const void *bytes,
                                              size_t len, plab_ws_fn *on_event, void *cookie,
                                              struct plab_error *err);

@@ -199,6 +199,19 @@ TEST(ws, breaches_are_found_with_their_last_byte) {
     }
 }
 
+TEST(ws, after_a_breach_nothing_is_read) {
+    struct plab_ws_reader reader = {.message_max = 100};
+    struct plab_error err = {.text = ""};
+    memset(&heard, 0, sizeof heard);
+    CHECK(plab_ws_feed(&reader, "\x82\x01x", 3, hear, &heard, &err) == PLAB_E_PROTOCOL);
+    CHECK(plab_ws_feed(&reader, "\x81\x01x", 3, hear, &heard, &err) == PLAB_E_PROTOCOL);
+    CHECK(plab_ws_feed(&reader, "", 0, hear, &heard, &err) == PLAB_E_PROTOCOL);
+    CHECK_STR(err.text, "WebSocket: nothing can be read after a breach");
+    CHECK_U64(reader.code, PLAB_WS_NO_BINARY); /* still */
+    CHECK_STR(heard.text, "");
+    plab_ws_free(&reader);
+}
+
 TEST(ws, a_message_is_limited_in_bytes_and_frames) {
     static char frames[4 * (PLAB_WS_FRAMES_MAX + 1)];
     struct plab_ws_reader reader = {.message_max = 4};
