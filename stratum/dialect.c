@@ -67,7 +67,6 @@ static const struct plab_dialect dialects[] = {
     {
         .name = "ws-coinhive",
         .summary = "a browser miner of Coinhive's kind, over WebSocket",
-        .lockstep = true,
         .websocket = true,
         .ask = {[PLAB_ASK_LOGIN] = {plab_coinhive_auth, 1},
                 [PLAB_ASK_SUBMIT] = {plab_coinhive_submit, PLAB_ID_COUNTED}},

@@ -11,8 +11,9 @@
  * - stratum1: the messages of Bitcoin's Stratum, as cpuminer-multi writes them. How a CryptoNote
  *   job travels in them stands in stratum1.c.
  * - getblocktemplate: JSON-RPC on bare TCP, asked for again every five seconds (template.c).
- * - ws-coinhive: a browser's, in WebSocket texts (coinhive.c). One share at a time, since answers
- *   tell by their order alone what they answer.
+ * - ws-coinhive: a browser's, in WebSocket texts (coinhive.c). A share goes out when it is found,
+ *   as the script in a page has it, though answers don't tell which share they answer: one is taken
+ *   for the oldest's, and a pool that answers out of order gets two shares' verdicts exchanged.
  */
 #ifndef PLAB_STRATUM_DIALECT_H
 #define PLAB_STRATUM_DIALECT_H

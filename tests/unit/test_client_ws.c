@@ -30,7 +30,8 @@ static struct {
     unsigned closed; /* the client's code */
     bool open;
     struct plab_ws_reader reader;
-    const char *verdict; /* to a share */
+    const char *verdict;             /* to a share */
+    unsigned shares, answered, late; /* the first verdict waits until there are `late` shares */
 } server;
 
 static size_t put(char *out, unsigned first, const char *text, size_t len) {
@@ -77,7 +78,10 @@ static bool on_frame(void *cookie, enum plab_ws_opcode what, const char *payload
     } else {
         CHECK_MSG(len > sizeof submit && memcmp(payload, submit, sizeof submit - 1) == 0, "%.*s",
                   (int)len, payload);
-        say_text(conn, server.verdict);
+        server.shares++;
+        for (; server.shares >= server.late && server.answered < server.shares; server.answered++) {
+            say_text(conn, server.verdict);
+        }
     }
     return what != PLAB_WS_CLOSE;
 }
@@ -100,11 +104,13 @@ static void shake_hands(struct fake_conn *conn, size_t len) {
 static void on_connect(struct fake_conn *conn) {
     const struct script *script = server.script;
     const char *verdict = server.verdict;
+    const unsigned late = server.late;
     (void)conn;
     plab_ws_free(&server.reader);
     memset(&server, 0, sizeof server);
     server.script = script;
     server.verdict = verdict;
+    server.late = late;
     server.reader.masked = true;
     server.reader.message_max = PLAB_STRATUM_LINE_MAX;
 }
@@ -322,6 +328,26 @@ TEST(client_ws, verdicts) {
         CHECK((bench.offline > 0) == cases[i].ends);
         close_ws(&bench);
     }
+}
+
+static bool has_two_verdicts(const struct bench *bench) {
+    return bench->verdicts[PLAB_SHARE_ACCEPTED] == 2;
+}
+
+/* A page doesn't wait for one share's verdict to send the next. */
+TEST(client_ws, shares_go_out_when_they_are_found) {
+    static const struct script script = {"good", NULL, NULL, 0, false, NULL};
+    struct bench bench;
+    open_ws(&bench, &script, NULL);
+    server.verdict = "{\"type\":\"hash_accepted\",\"params\":{\"hashes\":256}}";
+    server.late = 2;
+    run_until(&bench, is_online, 3000);
+    for (uint64_t tag = 0; tag < 2; tag++) {
+        struct plab_client_share share = share_for(&bench, tag);
+        CHECK(plab_client_submit(bench.client, &share) == PLAB_SUBMIT_SENT);
+    }
+    run_until(&bench, has_two_verdicts, 2000);
+    close_ws(&bench);
 }
 
 TEST(client_ws, the_dialect_and_the_scheme_belong_together) {
