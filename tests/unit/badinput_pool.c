@@ -22,18 +22,15 @@ static struct pool_lab lab;
 static struct lab_client client, neighbour;
 static struct plab_stratum_submit his_share;
 static SSL_CTX *context;
-static char dir[] = "/tmp/powlab-test-bad-XXXXXX";
 
 static void set_up(void) {
     signal(SIGPIPE, SIG_IGN);
-    strcpy(dir + sizeof dir - 7, "XXXXXX");
-    CHECK(mkdtemp(dir) != NULL);
     context = tls_peer_context(NULL, TLS1_2_VERSION, TLS1_3_VERSION);
     lab_init(&lab, &mini_cn);
     lab.config.listen[PLAIN] = "tcp://127.0.0.1:0";
     lab.config.listen[TLS] = "tls://127.0.0.1:0";
     lab.config.listen_count = 2;
-    lab.config.tls.ca.dir = dir;
+    lab_make_tls_dir(&lab);
     lab.config.bad_shares_max = 1000;
     lab_start(&lab);
     client_login(&neighbour, &lab, "neighbour");
@@ -42,7 +39,6 @@ static void set_up(void) {
 }
 
 static void tear_down(void) {
-    char command[64];
     struct plab_stratum_submit submit;
     client_mine(&neighbour, &lab, 1000, true, &submit);
     CHECK_STR(client_submit(&neighbour, &submit), ""); /* he noticed nothing of it all */
@@ -50,8 +46,6 @@ static void tear_down(void) {
     lab_stop(&lab);
     CHECK(lab.status == PLAB_OK);
     SSL_CTX_free(context);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    CHECK(system(command) == 0);
 }
 
 /* ---- what is said ---- */

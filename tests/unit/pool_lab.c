@@ -28,6 +28,21 @@ void lab_init(struct pool_lab *lab, const struct plab_algo *algo) {
     lab->config.network_difficulty = UINT64_MAX;
 }
 
+void lab_make_tls_dir(struct pool_lab *lab) {
+    strcpy(lab->tls_dir, "/tmp/powlab-test-tls-XXXXXX");
+    CHECK(mkdtemp(lab->tls_dir) != NULL);
+    lab->config.tls.ca.dir = lab->tls_dir;
+}
+
+static void drop_tls_dir(struct pool_lab *lab) {
+    char command[64];
+    if (lab->tls_dir[0] != '\0') {
+        snprintf(command, sizeof command, "rm -r '%s'", lab->tls_dir);
+        CHECK(system(command) == 0);
+        lab->tls_dir[0] = '\0';
+    }
+}
+
 static void *run(void *cookie) {
     struct pool_lab *lab = cookie;
     lab->status = plab_pool_run(lab->pool, &lab->err);
@@ -44,6 +59,7 @@ void lab_wait(struct pool_lab *lab) {
     pthread_join(lab->thread, NULL);
     plab_pool_stats(lab->pool, &lab->stats);
     plab_pool_destroy(&lab->pool);
+    drop_tls_dir(lab);
 }
 
 void lab_stop(struct pool_lab *lab) {

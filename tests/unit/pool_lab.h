@@ -16,6 +16,7 @@
 struct pool_lab {
     struct plab_pool_config config; /* may be changed between lab_init() and lab_start() */
     struct plab_kernels kernels;
+    char tls_dir[32]; /* ""; or a folder that goes with the pool */
     struct plab_pool *pool;
     pthread_t thread;
     enum plab_status status; /* of the run, after lab_stop() */
@@ -25,6 +26,8 @@ struct pool_lab {
 
 /* A configuration for tests: `algo`, fixed difficulty 4, no blocks, portable kernels. */
 void lab_init(struct pool_lab *lab, const struct plab_algo *algo);
+/* Gives it a folder for its certificates, for one run. */
+void lab_make_tls_dir(struct pool_lab *lab);
 void lab_start(struct pool_lab *lab);
 /* Stops the pool, or waits for it if it ends by itself. */
 void lab_stop(struct pool_lab *lab);

@@ -382,15 +382,13 @@ static bool is_trusted(void) {
 }
 
 TEST(pool_faults, certificate_change) {
-    char dir[] = "/tmp/powlab-test-faults-XXXXXX", command[64];
     signal(SIGPIPE, SIG_IGN);
-    CHECK(mkdtemp(dir) != NULL);
     prepare(&mini_cn, "  - {kind: tls_cert_change, when: login, nth: 1, certificate: self_signed}\n"
                       "  - {kind: tls_cert_change, when: login, nth: 2}\n");
     lab.config.listen[0] = "tls://127.0.0.1:0";
     lab.config.listen[1] = "tcp://127.0.0.1:0";
     lab.config.listen_count = 2;
-    lab.config.tls.ca.dir = dir;
+    lab_make_tls_dir(&lab);
     lab_start(&lab);
     CHECK(is_trusted());
     client_open_at(&a, &lab, 1, NULL);
@@ -402,8 +400,6 @@ TEST(pool_faults, certificate_change) {
     client_close(&a);
     CHECK(is_trusted());
     stop(2, "tls_cert_change");
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    CHECK(system(command) == 0);
 }
 
 /* ---- by time ---- */

@@ -26,27 +26,21 @@ enum { TLS, AUTO, PLAIN }; /* listeners */
 static struct pool_lab lab;
 static struct lab_client a, b, many[8];
 static SSL_CTX *context;
-static char dir[] = "/tmp/powlab-test-pool-XXXXXX";
 
 static void set_up(void) {
     signal(SIGPIPE, SIG_IGN);
-    strcpy(dir + sizeof dir - 7, "XXXXXX");
-    CHECK(mkdtemp(dir) != NULL);
     lab_init(&lab, &mini_cn);
     lab.config.listen[TLS] = "tls://127.0.0.1:0";
     lab.config.listen[AUTO] = "auto://127.0.0.1:0";
     lab.config.listen[PLAIN] = "tcp://127.0.0.1:0";
     lab.config.listen_count = 3;
-    lab.config.tls.ca.dir = dir;
+    lab_make_tls_dir(&lab);
     context = tls_peer_context(NULL, TLS1_2_VERSION, TLS1_3_VERSION);
 }
 
 static void tear_down(void) {
-    char command[64];
     lab_stop(&lab);
     SSL_CTX_free(context);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    CHECK(system(command) == 0);
 }
 
 /* A session that works: login, a good share. */

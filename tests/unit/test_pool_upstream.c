@@ -330,13 +330,11 @@ TEST(pool_upstream, workers_who_leave_before_the_verdict) {
 }
 
 TEST(pool_upstream, by_tls) {
-    char dir[] = "/tmp/powlab-test-upstream-XXXXXX", command[64];
     struct plab_stratum_submit submit;
     struct plab_pool_tls tls;
-    CHECK(mkdtemp(dir) != NULL);
     prepare_origin(&mini_cn);
     origin.config.listen[0] = "tls://127.0.0.1:0";
-    origin.config.tls.ca.dir = dir;
+    lab_make_tls_dir(&origin);
     lab_start(&origin);
     CHECK(plab_pool_tls(origin.pool, &tls));
     prepare_proxy(&mini_cn, plab_pool_port(origin.pool, 0));
@@ -351,8 +349,6 @@ TEST(pool_upstream, by_tls) {
     lab_stop(&origin);
     CHECK_U64(origin.stats.verdicts[PLAB_VERDICT_ACCEPTED], 1);
     CHECK_U64(origin.stats.tls_sessions, 1);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    CHECK(system(command) == 0);
 }
 
 TEST(pool_upstream, stays_in_the_lab) {

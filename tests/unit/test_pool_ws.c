@@ -26,27 +26,25 @@ enum { PLAIN, SECURE }; /* listeners */
 static struct pool_lab lab;
 static struct lab_client a;
 static SSL_CTX *context;
-static char dir[] = "/tmp/powlab-test-pool-ws-XXXXXX";
 static char story[70000];
 
 static void set_up(void) {
     signal(SIGPIPE, SIG_IGN);
-    strcpy(dir + sizeof dir - 7, "XXXXXX");
-    CHECK(mkdtemp(dir) != NULL);
     lab_init(&lab, &mini_cn);
     lab.config.listen[PLAIN] = "ws://127.0.0.1:0";
     lab.config.listen[SECURE] = "wss://127.0.0.1:0";
     lab.config.listen_count = 2;
-    lab.config.tls.ca.dir = dir;
+    lab_make_tls_dir(&lab);
     context = tls_peer_context(NULL, TLS1_2_VERSION, TLS1_3_VERSION);
 }
 
 static void tear_down(void) {
-    char command[64];
     lab_stop(&lab);
     SSL_CTX_free(context);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    CHECK(system(command) == 0);
+}
+
+static SSL_CTX *tls_at(size_t door) {
+    return door == SECURE ? context : NULL;
 }
 
 /* ---- a session ---- */
@@ -331,13 +329,13 @@ TEST(pool_ws, W1_a_message_in_pieces_for_ever) {
 
 /* ---- W5: banned ---- */
 
-TEST(pool_ws, W5_a_ban_is_told_and_kept) {
+static void check_ban(size_t door) {
     set_up();
     lab.config.ban_loopback = true;
     lab.config.bad_shares_max = 2;
     lab_start(&lab);
     for (int round = 0; round < 2; round++) {
-        ws_login(&a, &lab, PLAIN, NULL, "LABKEY");
+        ws_login(&a, &lab, door, tls_at(door), "LABKEY");
         for (int i = 0; i < 6; i++) { /* three too many: not even answered */
             ws_send(&a, SUBMIT);
         }
@@ -351,12 +349,17 @@ TEST(pool_ws, W5_a_ban_is_told_and_kept) {
         CHECK(client_is_hung_up(&a));
         client_close(&a);
     }
-    client_open_at(&a, &lab, PLAIN, NULL);
+    client_open_at(&a, &lab, door, tls_at(door));
     CHECK_U64(ws_shake_hands(&a, WS_GOOD_HEAD), 0);
     client_close(&a);
     tear_down();
     CHECK_U64(lab.stats.bans, 1);
     CHECK(lab.stats.refused_connections >= 1);
+}
+
+TEST(pool_ws, W5_a_ban_is_told_and_kept) {
+    check_ban(PLAIN);
+    check_ban(SECURE);
 }
 
 /* ---- W6, W7: who may come ---- */
@@ -398,7 +401,7 @@ TEST(pool_ws, W6_W7_the_door) {
         if (doors[at].status == 0 && piece == 1) {
             continue; /* hung up on before all is sent */
         }
-        client_open_at(&a, &lab, listener, listener == SECURE ? context : NULL);
+        client_open_at(&a, &lab, listener, tls_at(listener));
         size_t most = strlen(doors[at].request) - 1;
         if (piece == 1) {
             send_in_pieces(doors[at].request, most, 1);
@@ -463,7 +466,7 @@ static void *play_upstream(void *cookie) {
     return NULL;
 }
 
-TEST(pool_ws, W10_answers_of_a_pool_behind_it_in_any_pieces) {
+static void check_pool_behind(size_t door) {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof addr;
     struct plab_client_config upstream;
@@ -481,7 +484,7 @@ TEST(pool_ws, W10_answers_of_a_pool_behind_it_in_any_pieces) {
     set_up();
     lab.config.upstream = &upstream;
     lab_start(&lab);
-    ws_login(&a, &lab, PLAIN, NULL, "LABKEY");
+    ws_login(&a, &lab, door, tls_at(door), "LABKEY");
     while (a.job.blob[0] != 0x33 && rounds++ < 100000) {
         char probe[20];
         client_send_bytes(&a, probe, ws_put(probe, 0x89, "probe", 5));
@@ -494,12 +497,17 @@ TEST(pool_ws, W10_answers_of_a_pool_behind_it_in_any_pieces) {
     close(fd);
 }
 
+TEST(pool_ws, W10_answers_of_a_pool_behind_it_in_any_pieces) {
+    check_pool_behind(PLAIN);
+    check_pool_behind(SECURE);
+}
+
 /* ---- W8: pings ---- */
 
-TEST(pool_ws, W8_a_flood_of_pings) {
+static void check_flood(size_t door) {
     set_up();
     lab_start(&lab);
-    ws_login(&a, &lab, PLAIN, NULL, "LABKEY");
+    ws_login(&a, &lab, door, tls_at(door), "LABKEY");
     flood(0x89, 0x89, 1, 2000);
     ws_story(&a, story, sizeof story);
     size_t len = strlen(story);
@@ -509,13 +517,18 @@ TEST(pool_ws, W8_a_flood_of_pings) {
     CHECK_U64(lab.stats.protocol_errors, 1);
 }
 
-TEST(pool_ws, W8_no_answer_to_a_ping) {
+TEST(pool_ws, W8_a_flood_of_pings) {
+    check_flood(PLAIN);
+    check_flood(SECURE);
+}
+
+static void check_unanswered_ping(size_t door) {
     char payload[200];
     size_t len = 0;
     set_up();
     lab.config.ws_ping_ms = 50;
     lab_start(&lab);
-    ws_login(&a, &lab, PLAIN, NULL, "LABKEY");
+    ws_login(&a, &lab, door, tls_at(door), "LABKEY");
     for (int i = 0; i < 2; i++) {
         CHECK(ws_next(&a, payload, sizeof payload, &len) == 9);
         client_send_bytes(&a, payload, ws_put(payload, 0x8A, "", 0));
@@ -527,16 +540,26 @@ TEST(pool_ws, W8_no_answer_to_a_ping) {
     CHECK_U64(lab.stats.protocol_errors, 0);
 }
 
-TEST(pool_ws, W8_silence_before_the_login) {
+TEST(pool_ws, W8_no_answer_to_a_ping) {
+    check_unanswered_ping(PLAIN);
+    check_unanswered_ping(SECURE);
+}
+
+static void check_silence(size_t door) {
     set_up();
     lab.config.login_deadline_ms = 200;
     lab_start(&lab);
-    client_open_at(&a, &lab, PLAIN, NULL);
+    client_open_at(&a, &lab, door, tls_at(door));
     CHECK(client_is_hung_up(&a));
     client_close(&a);
-    client_open_at(&a, &lab, PLAIN, NULL);
+    client_open_at(&a, &lab, door, tls_at(door));
     CHECK_U64(ws_shake_hands(&a, WS_GOOD_HEAD), 101);
     CHECK_STR(ws_story(&a, story, sizeof story), "close(1008)");
     client_close(&a);
     tear_down();
+}
+
+TEST(pool_ws, W8_silence_before_the_login) {
+    check_silence(PLAIN);
+    check_silence(SECURE);
 }
