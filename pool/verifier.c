@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -14,6 +15,8 @@
 #include "pow/randomx.h"
 
 #define SLOTS_MAX 2
+#define NS_PER_S UINT64_C(1000000000)
+#define GATHER_NS UINT64_C(2000000) /* for shares that belong together; a tenth of a light hash */
 
 /* A store of one cache, so that it is the verifier who says which seed gives way to a new one. */
 struct slot {
@@ -30,6 +33,7 @@ struct worker {
     bool started;
     struct plab_pages scratchpad;
     unsigned lanes; /* of `hasher`: tasks that it takes at a time */
+    unsigned taken; /* the last time */
     struct plab_hasher *hasher;
 };
 
@@ -42,6 +46,7 @@ struct batch {
 
 struct list {
     struct plab_verify_task *first, **end;
+    unsigned count;
 };
 
 struct plab_verifier {
@@ -70,12 +75,14 @@ struct plab_verifier {
 static void list_init(struct list *list) {
     list->first = NULL;
     list->end = &list->first;
+    list->count = 0;
 }
 
 static void list_push(struct list *list, struct plab_verify_task *task) {
     task->next = NULL;
     *list->end = task;
     list->end = &task->next;
+    list->count++;
 }
 
 /* Removes the task that `*link` points to. */
@@ -86,6 +93,7 @@ static struct plab_verify_task *list_remove(struct list *list, struct plab_verif
         list->end = link;
     }
     task->next = NULL;
+    list->count--;
     return task;
 }
 
@@ -227,17 +235,35 @@ static void work(struct worker *worker, const struct batch *batch) {
     }
 }
 
+/* Who was answered together comes back together, but one after another: without a moment's patience
+ * the first would be hashed alone while the others wait for it, though four together take hardly
+ * longer than two alone. Only where shares came together before; a share that is alone never waits.
+ */
+static void gather(struct worker *worker) {
+    struct plab_verifier *verifier = worker->owner;
+    const uint64_t until_ns = plab_clock_ns() + GATHER_NS;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
+    while (worker->taken > 1 && verifier->waiting.count > 0 &&
+           verifier->waiting.count < worker->lanes && !verifier->stopping &&
+           plab_clock_ns() < until_ns) {
+        pthread_cond_timedwait(&verifier->changed, &verifier->lock, &until);
+    }
+}
+
 static void *worker_main(void *cookie) {
     struct worker *worker = cookie;
     struct plab_verifier *verifier = worker->owner;
     pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopping) {
         struct batch batch;
+        gather(worker);
         next_batch(verifier, worker->lanes, &batch);
         if (batch.count == 0) {
             pthread_cond_wait(&verifier->changed, &verifier->lock);
             continue;
         }
+        worker->taken = batch.count;
         work(worker, &batch);
         pthread_mutex_unlock(&verifier->lock);
         verifier->config.notify(verifier->config.notify_cookie);
@@ -438,6 +464,15 @@ static enum plab_status start_threads(struct plab_verifier *verifier, struct pla
     return status;
 }
 
+/* Its times are those of plab_clock_ns(). */
+static void init_condition(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 enum plab_status plab_verifier_create(struct plab_verifier **out,
                                       const struct plab_verifier_config *config,
                                       struct plab_error *err) {
@@ -454,7 +489,7 @@ enum plab_status plab_verifier_create(struct plab_verifier **out,
     list_init(&verifier->waiting);
     list_init(&verifier->done);
     pthread_mutex_init(&verifier->lock, NULL);
-    pthread_cond_init(&verifier->changed, NULL);
+    init_condition(&verifier->changed);
     enum plab_status status = start_threads(verifier, err);
     if (status != PLAB_OK) {
         plab_verifier_destroy(&verifier);
