@@ -55,6 +55,8 @@ static enum plab_status parse(int argc, char **argv, struct plab_cli *cli, struc
          NULL},
         {0, "rate", PLAB_OPT_U64, &config->submit_per_s, "N",
          "shares a second, all sessions together (default: 0)", 0, 10000000, NULL},
+        {0, "at-random", PLAB_OPT_FLAG, &config->at_random, NULL,
+         "shares at random moments, as miners find them, instead of evenly", 0, 0, NULL},
         {0, "duration", PLAB_OPT_DURATION, &config->duration_ms, "TIME",
          "of the load, after the logins (default: 10s)", 1, 24 * HOUR_MS, NULL},
         {0, "patience", PLAB_OPT_DURATION, &config->patience_ms, "TIME",

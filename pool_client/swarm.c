@@ -2,6 +2,7 @@
 /* The course of a swarm: who connects when, which share is due, when it is over. */
 #include "pool_client/swarm.h"
 
+#include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,26 @@ static void tick_logins(struct plab_swarm *swarm, uint64_t now_ns) {
 
 /* ---- load ---- */
 
+/* The time between two shares that are found by chance, on average 1 / rate. */
+static double random_gap_s(struct plab_swarm *swarm) {
+    const double chance = (double)((plab_prng_next(&swarm->chance) >> 11) + 1) * 0x1p-53;
+    return -log(chance) / (double)swarm->config->submit_per_s;
+}
+
+/* How many shares there should have been by now. */
+static uint64_t shares_due(struct plab_swarm *swarm, uint64_t now_ns) {
+    const struct plab_swarm_config *config = swarm->config;
+    if (!config->at_random || config->submit_per_s == 0) {
+        return due(config->submit_per_s, swarm->load_ns, now_ns);
+    }
+    const double since_s = (double)(now_ns - swarm->load_ns) / (double)NS_PER_S;
+    while (swarm->shares_at_s <= since_s) {
+        swarm->shares_due += swarm->shares_at_s > 0; /* the first waits, too */
+        swarm->shares_at_s += random_gap_s(swarm);
+    }
+    return swarm->shares_due;
+}
+
 /* Lets the next session that can hand in a share. */
 static bool submit_one(struct plab_swarm *swarm, uint64_t now_ns) {
     for (uint32_t i = 0; i < swarm->begun && swarm->waiting < swarm->online; i++) {
@@ -146,7 +167,7 @@ static bool submit_one(struct plab_swarm *swarm, uint64_t now_ns) {
 }
 
 static void submit_due(struct plab_swarm *swarm, uint64_t now_ns) {
-    uint64_t wanted = due(swarm->config->submit_per_s, swarm->load_ns, now_ns);
+    const uint64_t wanted = shares_due(swarm, now_ns);
     for (int i = 0; i < SUBMITS_A_TICK && swarm->result->submits < wanted; i++) {
         if (!submit_one(swarm, plab_clock_ns())) {
             return;
@@ -245,6 +266,7 @@ static enum plab_status create(struct plab_swarm **out, const struct plab_swarm_
     if (swarm != NULL) {
         swarm->config = config;
         swarm->result = result;
+        swarm->chance.state = 1; /* every run has the same moments */
         swarm->sessions = calloc(all_slots(swarm) + 1, sizeof *swarm->sessions);
     }
     if (swarm == NULL || swarm->sessions == NULL || uv_loop_init(&swarm->loop) != 0) {

@@ -5,9 +5,9 @@
  * the pool believes that is the pool's business.
  *
  * First all sessions connect and log in. Then, for the time given, they take jobs and hand in
- * shares, all together at a steady rate; beside them other connections come and go, each ended by
- * an RST (churn). A session has one share under way at most: shares that are due while all sessions
- * wait for answers are sent later, and the measured rate tells.
+ * shares, all together at a steady rate or at random moments; beside them other connections come
+ * and go, each ended by an RST (churn). A session has one share under way at most: shares that are
+ * due while all sessions wait for answers are sent later, and the measured rate tells.
  *
  * Answer times include the time that bytes wait in this process, which is one thread.
  */
@@ -30,9 +30,10 @@ struct plab_swarm_config {
     uint32_t sessions;      /* may be 0 with churn */
     uint64_t connect_per_s; /* begun, sessions and churn each */
     uint64_t submit_per_s;  /* of all sessions together; 0: none */
-    uint64_t duration_ms;   /* after the logins */
-    uint64_t patience_ms;   /* for all logins together */
-    uint64_t churn;         /* connections that come and go; every other one logs in before */
+    bool at_random; /* shares come as by chance (a Poisson process, always the same), not evenly */
+    uint64_t duration_ms; /* after the logins */
+    uint64_t patience_ms; /* for all logins together */
+    uint64_t churn;       /* connections that come and go; every other one logs in before */
     /* At a pool on 127.0.0.0/8, more connections than this come from 127.0.0.2, .3 and so on. */
     uint32_t source_ports;
     bool handle_signals;        /* SIGINT and SIGTERM end the run */

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "base/prng.h"
 #include "net/stream.h"
 #include "pool_client/resolve_priv.h"
 #include "pool_client/swarm.h"
@@ -104,6 +105,9 @@ struct plab_swarm {
     uint32_t settling;                   /* sessions between that and the outcome of the login */
     uint32_t online, waiting;            /* logged in; with a share under way */
     uint32_t turn;                       /* of the session that is to hand in the next share */
+    struct plab_prng chance;             /* of random moments ... */
+    double shares_at_s;                  /* ... the next one, after the beginning of the load ... */
+    uint64_t shares_due;                 /* ... and how many have been */
     uint64_t churn_begun;
     uint64_t began_ns, last_login_ns, load_ns, end_ns, churn_end_ns;
 

@@ -49,6 +49,19 @@ TEST(swarm, counts_what_the_pool_counts) {
     CHECK_STR(result.trouble, "");
 }
 
+/* By these chances there are always fewer, for four seconds, than there would be evenly. */
+TEST(swarm, shares_at_random_moments) {
+    begin();
+    lab.config.verify_percent = 0;
+    config.duration_ms = 1000;
+    config.submit_per_s = 300;
+    config.at_random = true;
+    CHECK_MSG(run() == PLAB_OK, "%s", err.text);
+    const double evenly = 300 * result.load_s;
+    CHECK((double)result.submits > evenly / 2 && (double)result.submits < evenly - 3);
+    CHECK_U64(result.accepted, result.submits);
+}
+
 TEST(swarm, sees_pushes_reach_everybody) {
     begin();
     lab.config.job_interval_ms = 100;
