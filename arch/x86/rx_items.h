@@ -77,7 +77,7 @@ struct rx_items_maker {
     const struct rx_items_vector *vector;
     bool bmi2;
     unsigned forms;
-    struct rx_items_shape form[RX_ITEMS_FORMS_MAX];
+    const struct rx_items_shape *form; /* RX_ITEMS_FORMS_MAX at most */
 };
 
 /* At the start of the code memory: where the rounds of each form are. */

@@ -109,7 +109,7 @@ static void end_groups(struct groups *groups, const struct cut *cut, uint64_t *s
     memcpy(state, groups->state, cut->grouped * PLAB_RX_ITEM_BYTES);
 }
 
-/* So have large blocks, which leave only when they are done; the room behind their lines is for
+/* Large blocks have, too, and leave it when they are done; the room behind their lines is for
  * RX_ITEMS_ASK_BESIDE. */
 struct large {
     PLAB_ALIGNED(64) uint64_t state[PART * PLAB_RX_ITEM_WORDS];
@@ -157,7 +157,9 @@ static void compute_part(const struct plab_rx_cache *cache, const uint64_t *numb
         run_groups(cache, &cut, i, &groups);
         rx_items_run(cache, SCALAR, i, scalars, lines, cut.scalars);
     }
-    end_large(&large, first, state);
+    if (first > 0) {
+        end_large(&large, first, state);
+    }
     end_groups(&groups, &cut, state + first * PLAB_RX_ITEM_WORDS);
 }
 
@@ -179,7 +181,6 @@ static void items_vector(const struct plab_rx_cache *cache, const uint64_t *numb
 static plab_rx_items_fn *make(const struct rx_items_vector *vector,
                               const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code) {
-    struct rx_items_maker maker = {vector, true, HAS_GROUPS ? FORMS : GROUP, {{0}}};
-    memcpy(maker.form, shape_of, sizeof shape_of);
+    const struct rx_items_maker maker = {vector, true, HAS_GROUPS ? FORMS : GROUP, shape_of};
     return plab_rx_items_compile(&maker, program, programs, code) ? items_vector : NULL;
 }

@@ -138,7 +138,8 @@ static unsigned groups(const struct round *r) {
 }
 
 static size_t vector_items(const struct round *r) {
-    return groups(r) == 0 ? 0 : (size_t)groups(r) * r->maker->vector->lanes;
+    const struct rx_items_vector *vector = r->maker->vector;
+    return vector == NULL ? 0 : (size_t)r->form->groups * vector->lanes;
 }
 
 static size_t block_items(const struct round *r) {
@@ -362,8 +363,7 @@ static void items_scalar(const struct plab_rx_cache *cache, const uint64_t *numb
 
 static plab_rx_items_fn *make(const struct plab_rx_ss_program *program, uint32_t programs,
                               struct plab_codemem *code, bool bmi2) {
-    struct rx_items_maker maker = {NULL, bmi2, FORMS, {{0}}};
-    memcpy(maker.form, shape_of, sizeof shape_of);
+    const struct rx_items_maker maker = {NULL, bmi2, FORMS, shape_of};
     return plab_rx_items_compile(&maker, program, programs, code) ? items_scalar : NULL;
 }
 
