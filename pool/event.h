@@ -103,6 +103,8 @@ struct plab_pool_durable {
     /* Number of the newest durable event, all before it being durable too; valid even with an
      * error, which says that no more will be. */
     enum plab_status (*number)(void *cookie, uint64_t *number, struct plab_error *err);
+    /* So many events wait that only those should follow which can't be helped. */
+    bool (*is_behind)(void *cookie);
     /* Returns when all events so far are durable, or will never be. */
     enum plab_status (*flush)(void *cookie, struct plab_error *err);
 };

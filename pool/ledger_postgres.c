@@ -19,11 +19,13 @@
 
 #define ANSWER_MS 20000  /* a server that says nothing for so long is gone */
 #define CONNECT_MS 10000 /* from the first attempt to connect ... */
-#define RECOVER_MS 20000 /* ... and to connect again, for a server that is being restarted */
-#define RETRY_MS 100     /* between two of them */
-#define UNREAD_MAX 128   /* answers that may wait: they fit into the buffers of a socket */
-#define VALUES_MAX 16    /* of a statement */
-#define OID_INT8 20      /* pg_type.dat, where these numbers are fixed */
+#define RECOVER_MS                                                                               \
+    20000              /* ... and to connect again, for a server that is being restarted; unless \
+                          the URL says how long */
+#define RETRY_MS 100   /* between two of them */
+#define UNREAD_MAX 128 /* answers that may wait: they fit into the buffers of a socket */
+#define VALUES_MAX 16  /* of a statement */
+#define OID_INT8 20    /* pg_type.dat, where these numbers are fixed */
 #define OID_INT2 21
 #define OID_INT4 23
 #define OID_FLOAT4 700
@@ -336,6 +338,13 @@ static enum plab_status connect_once(struct store *store, uint64_t deadline_ns,
     return status == PLAB_OK ? execute(store, "SET search_path = powlab", err) : status;
 }
 
+/* The end of the time for connecting. */
+static uint64_t deadline_of(const struct store *store, uint64_t otherwise_ms) {
+    const uint64_t ms =
+        store->server.patience_s > 0 ? UINT64_C(1000) * store->server.patience_s : otherwise_ms;
+    return plab_clock_ns() + UINT64_C(1000000) * ms;
+}
+
 /* What became of the last transaction. Should it be ending still, the lock waits for that. */
 static enum plab_status ask_fate(struct store *store, bool *committed, struct plab_error *err) {
     char sql[100];
@@ -349,7 +358,7 @@ static enum plab_status ask_fate(struct store *store, bool *committed, struct pl
 
 static enum plab_status recover(void *db, bool *committed, struct plab_error *err) {
     struct store *store = db;
-    const uint64_t deadline_ns = plab_clock_ns() + UINT64_C(1000000) * RECOVER_MS;
+    const uint64_t deadline_ns = deadline_of(store, RECOVER_MS);
     enum plab_status status = PLAB_E_NETWORK;
     *committed = false;
     while (status != PLAB_OK && plab_clock_ns() < deadline_ns) {
@@ -382,7 +391,7 @@ static enum plab_status open_store(void **out, const char *url, bool to_read,
     store->to_read = to_read;
     enum plab_status status = plab_ledger_server_parse(&store->server, url, err);
     if (status == PLAB_OK) {
-        status = connect_once(store, plab_clock_ns() + UINT64_C(1000000) * CONNECT_MS, err);
+        status = connect_once(store, deadline_of(store, CONNECT_MS), err);
     }
     if (status != PLAB_OK) {
         close_store(store);

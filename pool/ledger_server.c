@@ -9,6 +9,7 @@
 #include "base/netguard.h"
 #include "net/addr.h"
 
+#define PATIENCE_MAX_S 3600
 #define SOCKET_FOLDER "/var/run/postgresql" /* where Debian's server has its own */
 
 /* The value of a parameter; "" when it isn't given. */
@@ -104,11 +105,29 @@ static void set_name(struct plab_ledger_server *server, const char *host, const 
     }
 }
 
+/* Of libpq's parameters the one that it leaves to those who connect without blocking. */
+static enum plab_status take_patience(struct plab_ledger_server *server, struct plab_error *err) {
+    const char *text = given(server, "connect_timeout");
+    const size_t digits = strspn(text, "0123456789");
+    const unsigned long seconds = strtoul(text, NULL, 10);
+    if (text[0] != '\0' &&
+        (text[digits] != '\0' || digits > 9 || seconds < 1 || seconds > PATIENCE_MAX_S)) {
+        return plab_fail(err, PLAB_E_USAGE,
+                         "connect_timeout=%.20s of the ledger's URL: give 1 to %d seconds", text,
+                         PATIENCE_MAX_S);
+    }
+    server->patience_s = (unsigned)seconds;
+    return PLAB_OK;
+}
+
 static enum plab_status find_server(struct plab_ledger_server *server, struct plab_error *err) {
     const char *port = given(server, "port")[0] != '\0' ? given(server, "port") : "5432";
     const char *host = given(server, "host")[0] != '\0' ? given(server, "host") : SOCKET_FOLDER;
     const char *numeric = given(server, "hostaddr");
     enum plab_status status = check_detours(server, err);
+    if (status == PLAB_OK) {
+        status = take_patience(server, err);
+    }
     if (status == PLAB_OK && strchr(host, ',') != NULL) {
         status = plab_fail(err, PLAB_E_USAGE, "a ledger has one server, not \"%.80s\"", host);
     }

@@ -18,7 +18,8 @@ struct plab_ledger_server {
     /* For PQconnectStartParams(): ended by NULL, borrowed from here. */
     const char *keywords[PLAB_LEDGER_PARAMETERS_MAX];
     const char *values[PLAB_LEDGER_PARAMETERS_MAX];
-    char name[256]; /* the URL for people, without user and password */
+    unsigned patience_s; /* for connecting, here or again: connect_timeout; 0: not given */
+    char name[256];      /* the URL for people, without user and password */
     char address[INET6_ADDRSTRLEN];
     PQconninfoOption *options; /* owned */
 };

@@ -173,6 +173,14 @@ static enum plab_status number(void *cookie, uint64_t *out, struct plab_error *e
     return status;
 }
 
+static bool is_behind(void *cookie) {
+    struct plab_ledger_writer *writer = cookie;
+    pthread_mutex_lock(&writer->mutex);
+    const bool behind = writer->count >= PLAB_LEDGER_BEHIND;
+    pthread_mutex_unlock(&writer->mutex);
+    return behind;
+}
+
 static enum plab_status flush(void *cookie, struct plab_error *err) {
     struct plab_ledger_writer *writer = cookie;
     pthread_mutex_lock(&writer->mutex);
@@ -202,7 +210,7 @@ enum plab_status plab_ledger_writer_create(struct plab_ledger_writer **out,
     writer->cookie = cookie;
     writer->last = &writer->first;
     writer->interface = (struct plab_pool_durable){
-        .cookie = writer, .watch = watch, .number = number, .flush = flush};
+        .cookie = writer, .watch = watch, .number = number, .is_behind = is_behind, .flush = flush};
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->filled, NULL);
     pthread_cond_init(&writer->emptied, NULL);

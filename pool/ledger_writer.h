@@ -4,15 +4,18 @@
  * that have gathered as one transaction. While it waits for the disk the next ones gather, so
  * that a slow disk costs latency, not throughput.
  *
- * The queue is bounded; when it is full, appending blocks. Once a commit has failed nothing more
- * is written and every call returns that error.
+ * A disk or a server may stand still for a while. Then records wait in memory, and the pool, told
+ * that the ledger is behind, takes no shares, so that only jobs and sessions add to them. The queue
+ * is bounded; when it is full after all, appending blocks. Once a commit has failed nothing more is
+ * written and every call returns that error.
  */
 #ifndef PLAB_POOL_LEDGER_WRITER_H
 #define PLAB_POOL_LEDGER_WRITER_H
 
 #include "pool/event.h"
 
-#define PLAB_LEDGER_QUEUE_MAX 8192 /* records that wait, at most */
+#define PLAB_LEDGER_BEHIND 32768     /* records wait: three jobs for each of 10,000 sessions */
+#define PLAB_LEDGER_QUEUE_MAX 262144 /* at most; about 100 MiB */
 
 /* A copy of an event: the pointers of `event` lead into it. */
 struct plab_ledger_record {

@@ -144,6 +144,7 @@ struct plab_pool {
     struct plab_upstream *upstream; /* owned; NULL: work is our own */
     uint64_t events;                /* number of the last */
     bool unrecorded;                /* an event is not in the record: nothing more is */
+    uint64_t refused;               /* shares, while the record is behind */
     struct plab_held_answers held;
     struct plab_pool_stats stats;
     struct plab_web *web; /* NULL: none */
@@ -155,6 +156,9 @@ struct plab_pool {
 };
 
 /* server.c */
+
+/* True while the record is behind: shares are refused, without a record. */
+bool plab_pool_is_behind(struct plab_pool *pool);
 
 /* Fills in time and number and writes the record. False: it isn't recorded, nor will anything be,
  * and the run ends. */

@@ -90,6 +90,25 @@ bool plab_pool_emit(struct plab_pool *pool, struct plab_pool_event *event) {
     return status == PLAB_OK;
 }
 
+bool plab_pool_is_behind(struct plab_pool *pool) {
+    const struct plab_pool_durable *durable = pool->config.durable;
+    const struct plab_log *log = pool->config.log;
+    if (durable != NULL && durable->is_behind(durable->cookie)) {
+        if (pool->refused++ == 0) {
+            plab_log_warn(log, "the ledger is behind: shares are refused until it has caught up");
+        }
+        return true;
+    }
+    if (pool->refused > 0) {
+        plab_log_warn(log,
+                      "the ledger has caught up; it doesn't have %llu shares that were refused "
+                      "meanwhile",
+                      (unsigned long long)pool->refused);
+        pool->refused = 0;
+    }
+    return false;
+}
+
 static void on_verified(uv_async_t *async) {
     plab_share_collect(async->data);
 }

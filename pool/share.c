@@ -161,9 +161,25 @@ static void reject(struct plab_session *session, const struct plab_stratum_id *i
     keep_score(session, outcome->verdict);
 }
 
+/* A record that is behind has no room for what anybody may send any number of. The answer doesn't
+ * wait behind others, since it would have to be remembered. */
+static bool is_refused_unrecorded(struct plab_session *session, const struct plab_stratum_id *id) {
+    struct plab_pool *pool = session->pool;
+    if (!plab_pool_is_behind(pool)) {
+        return false;
+    }
+    pool->stats.verdicts[PLAB_VERDICT_BUSY]++;
+    pool->stats.rejected++;
+    (void)plab_session_send_verdict(session, id, PLAB_VERDICT_BUSY, NULL);
+    return true;
+}
+
 void plab_share_malformed(struct plab_session *session, const struct plab_stratum_id *id,
                           const struct plab_error *err, uint64_t now_ns) {
     struct outcome outcome = {.verdict = PLAB_VERDICT_MALFORMED, .received_ns = now_ns};
+    if (is_refused_unrecorded(session, id)) {
+        return;
+    }
     reject(session, id, &outcome, err->text);
 }
 
@@ -301,7 +317,7 @@ static bool accept_for_check(struct plab_session *session, struct pending *pendi
 void plab_share_submit(struct plab_session *session, const struct plab_stratum_id *id,
                        const struct plab_stratum_submit *submit, uint64_t now_ns) {
     plab_fault_share(session);
-    if (session->closing) {
+    if (session->closing || is_refused_unrecorded(session, id)) {
         return;
     }
     struct plab_pool_job *job = NULL;

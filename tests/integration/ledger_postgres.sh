@@ -123,7 +123,34 @@ done
 check "the pool is stopped again" stop_pool
 check "nothing is lost by that either, or twice" kept crash
 
-start_pool "$url"
+# A server that stands still: shares wait for it, nothing else does. Forty sessions that get ten jobs a
+# second are not enough to fill what waits; the swarm's are.
+start_pool "$url" --max-connections 2000 --max-connections-per-host 2000 --max-handshakes-per-host 2000 \
+    --web 127.0.0.1:0 --web-port-file "$work/web"
+start_workers frozen
+"$POWLAB" swarm -o "127.0.0.1:$(cat "$work/port")" --sessions 500 --duration 60s >"$work/swarm.txt" 2>&1 &
+swarm=$!
+wait_for 30 grep -q "logged in" "$work/swarm.txt"
+jobs_sent() {
+    curl -s -m 2 "http://127.0.0.1:$(cat "$work/web")/metrics" | sed -n 's/^powlab_pool_jobs_total \([0-9]*\)$/\1/p'
+}
+has_sent() { [ "$(jobs_sent)" -ge "$1" ]; }
+backend=$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'powlab'")
+kill -STOP "$backend"
+stopped_at=$(jobs_sent)
+sleep 0.2 # what the server had said before is on its way
+seen=$(wc -l <"$work/frozen.seen")
+check "a server stands still: jobs are pushed, the web page answers" wait_for 30 has_sent $((stopped_at + 12000))
+check "no share is accepted meanwhile" test "$(wc -l <"$work/frozen.seen")" -eq "$seen"
+check "the pool says nothing of an end" test "$(grep -c 'gone\|ends' "$work/pool.log")" -eq 0
+kill -CONT "$backend"
+check "it goes on: so does the pool" goes_on frozen 20
+kill -INT "$swarm"
+wait "$swarm"
+check "the pool is stopped once more" stop_pool
+check "nothing is lost, or twice" kept frozen
+
+start_pool "$url&connect_timeout=2"
 start_workers gone
 kill_server
 wait "$pool"

@@ -320,6 +320,61 @@ TEST(ledger_db, rejections_do_not_overtake_acceptances) {
     plab_ledger_writer_destroy(&gated.writer);
 }
 
+/* As many events as a disk that stands still leaves behind. Their number lets nothing wait for
+ * them. */
+static void fall_behind(struct gated_lab *gated) {
+    const struct plab_pool_event event = {.kind = PLAB_POOL_EVENT_JOB, .number = UINT64_MAX};
+    struct plab_error err;
+    for (unsigned i = 0; i < PLAB_LEDGER_BEHIND; i++) {
+        CHECK(plab_ledger_writer_append(gated->writer, &event, &err) == PLAB_OK);
+    }
+}
+
+static bool has_caught_up(const struct gated_lab *gated) {
+    const struct plab_pool_durable *durable = plab_ledger_writer_durable(gated->writer);
+    for (int i = 0; i < 1000 && durable->is_behind(durable->cookie); i++) {
+        usleep(5000);
+    }
+    return !durable->is_behind(durable->cookie);
+}
+
+TEST(ledger_db, a_record_that_is_behind_takes_no_shares) {
+    static struct gated_lab gated;
+    static struct lab_client client;
+    struct plab_stratum_submit submit = {.job_id = ""};
+    uint32_t used;
+    gated_start(&gated, false);
+    client_login(&client, &gated.lab, "w");
+    const int64_t first = client.next_id;
+    send_share(&client, &gated, 0, &submit);
+    expect_silence(&client); /* recorded, and stuck */
+    fall_behind(&gated);
+    memcpy(&used, submit.nonce, sizeof used);
+    client_mine(&client, &gated.lab, used + 1, true, &submit);
+    for (int i = 0; i < 3; i++) { /* told at once, and as often as asked */
+        char line[4096];
+        CHECK(plab_stratum_build_submit(line, sizeof line, 50 + i, &submit) > 0);
+        client_send(&client, line);
+        CHECK(client_response(&client));
+        CHECK_U64(client.reply.id.number, 50 + i);
+        CHECK(!client.reply.ok);
+        CHECK_STR(client.reply.error, plab_verdict_text(PLAB_VERDICT_BUSY));
+    }
+    expect_silence(&client);
+    open_gate(&gated.gate);
+    CHECK(client_response(&client)); /* the share that was stuck */
+    CHECK_U64(client.reply.id.number, first);
+    CHECK(client.reply.ok);
+    CHECK(has_caught_up(&gated));
+    CHECK_STR(client_submit(&client, &submit), "");
+    client_close(&client);
+    lab_stop(&gated.lab);
+    CHECK_U64(gated.lab.status, PLAB_OK);
+    CHECK_U64(gated.lab.stats.verdicts[PLAB_VERDICT_BUSY], 3);
+    plab_ledger_writer_destroy(&gated.writer);
+    CHECK_U64(gated.gate.shares, 2); /* the refusals are none of its */
+}
+
 /* A record that a share is lost in front of. */
 static enum plab_status lose_shares(void *cookie, const struct plab_pool_event *event,
                                     struct plab_error *err) {

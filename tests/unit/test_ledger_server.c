@@ -44,7 +44,23 @@ TEST(ledger_server, urls_of_the_lab) {
         CHECK_STR(value_of(&server, "hostaddr"), cases[i].hostaddr);
         CHECK_STR(value_of(&server, "port"), cases[i].port);
         CHECK_STR(server.name, cases[i].name);
+        CHECK_U64(server.patience_s, 0);
         plab_ledger_server_free(&server);
+    }
+}
+
+TEST(ledger_server, patience) {
+    static const char *const wrong[] = {"0", "-1", "3601", "2s", "+2", "99999999999999999999"};
+    struct plab_ledger_server server;
+    struct plab_error err = {.text = ""};
+    CHECK(plab_ledger_server_parse(&server, "postgresql:///x?connect_timeout=7", &err) == PLAB_OK);
+    CHECK_U64(server.patience_s, 7);
+    plab_ledger_server_free(&server);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char url[100];
+        snprintf(url, sizeof url, "postgresql:///x?connect_timeout=%s", wrong[i]);
+        CHECK_MSG(plab_ledger_server_parse(&server, url, &err) == PLAB_E_USAGE, "%s", wrong[i]);
+        CHECK_MSG(strstr(err.text, "connect_timeout") != NULL, "%s", err.text);
     }
 }
 
