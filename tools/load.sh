@@ -6,13 +6,15 @@ usage="usage: tools/load.sh [--short] [--json FILE] [sessions|tls|submits|verify
 POWLAB=${POWLAB:-$(dirname "$0")/../build/powlab}
 . "$(dirname "$0")/../tests/lib.sh"
 
-sessions=10000 hold=20 interval=2s load=5s patience=10m rounds="1 2 3" algos="rx/0 cn/0" percents="50 80 90"
+sessions=10000 hold=20 interval=2s load=5s brief=3s patience=10m rounds="1 2 3" algos="rx/0 cn/0"
+steady="50 80 90" random="50 80"
 churn="100000 400000 500000" tls_churn="5000 10000 10000"
 json="" parts=""
 while [ $# -gt 0 ]; do
     case $1 in
     --short)
-        sessions=200 hold=1.5 interval=1s load=500ms patience=5m rounds=1 algos=cn/0 percents=80
+        sessions=200 hold=1.5 interval=1s load=500ms brief=300ms patience=5m rounds=1 algos=cn/0
+        steady=80 random=80
         churn="500 500 1000" tls_churn="50 50"
         ;;
     --json)
@@ -205,54 +207,68 @@ part_submits() {
     submits ledger "the same with a SQLite ledger, answered when on the disk" "" "--ledger $work/load.db"
 }
 
-# note PERCENT RATE: the p99 of this round's answers.
-note() {
-    echo "$(ms answer_p99_s) $2" >>"$work/answers.$1"
+# As many shares under way as are hashed at a time: $most a second is the full rate, now.
+full() {
+    swarm "$kind" --sessions $((threads * at_once)) --rate 100000 --duration "$brief"
+    check_answers "$kind"
+    most=$(calc 0 "$(of_swarm submits_per_s)")
+    [ "$most" -lt "$top" ] || top=$most
+    echo "$(ms answer_p99_s) $most yes" >>"$work/answers.100"
 }
 
-# told PERCENT: a row of the rounds' answers, the best of them and the worst.
+# Part of the rate that was there just before. It counts when nine tenths of that are there after it, too:
+# above the rate a queue grows, up to a share of each session, and that is another measurement.
+# shellcheck disable=SC2086 # options
+loaded() { # NAME PERCENT OPTIONS-OF-SWARM
+    before=$most rate=$((most * $2 / 100))
+    swarm "$kind" --sessions 64 --rate $rate --duration "$load" $3
+    check_answers "$kind at $2 %"
+    p99=$(ms answer_p99_s)
+    full
+    counts=no
+    [ $((10 * most)) -lt $((9 * before)) ] || counts=yes
+    echo "$p99 $rate $counts" >>"$work/answers.$1"
+}
+
+# told NAME WORDS: a row of the rounds' answers, the best of those that count and the worst.
 told() {
-    sort -n "$work/answers.$1" | tail -n 1 >"$work/worst"
-    sort -n "$work/answers.$1" | head -n 1 >"$work/best"
-    read -r worst _ <"$work/worst"
-    read -r p99 rate <"$work/best"
-    row "${kind}_${1}_p99_ms" "$p99" ms "< 100" "answers at $1 % of its rate, $rate/s: p99 (worst round: $worst)"
+    sort -n "$work/answers.$1" >"$work/all"
+    grep yes "$work/all" >"$work/counted" || cp "$work/all" "$work/counted"
+    read -r p99 rate _ <"$work/counted"
+    worst=$(tail -n 1 "$work/counted" | cut -d ' ' -f 1)
+    row "${kind}_${1}_p99_ms" "$p99" ms "< 100" \
+        "p99 at $2, $rate/s (worst of $(grep -c yes "$work/all") of $(grep -c . "$work/all") rounds: $worst)"
 }
 
-# Every share is hashed: as many as can be, then parts of what that round reached. For the former twice
-# as many shares are under way as are hashed at a time.
-verified() { # ALGO HASHED-AT-A-TIME
-    kind=$(echo "$1" | tr -d /)
-    start_pool "$1" --verify-threads "$threads"
+# Every share is hashed: as many as can be, then parts of that, evenly and at random moments.
+verified() { # ALGO THREADS HASHED-AT-A-TIME STEADY RANDOM
+    kind=$(echo "$1" | tr -d /)_$2 threads=$2 at_once=$3 top=0
+    start_pool "$1" --verify-threads "$2"
     case $1 in rx/*) swarm "$kind" --sessions 1 --rate 1 --duration 3s ;; esac # makes the cache
-    top=0
     rm -f "$work"/answers.*
     for _ in $rounds; do
-        swarm "$kind" --sessions $((2 * threads * $2)) --rate 100000 --duration "$load"
-        most=$(calc 0 "$(of_swarm submits_per_s)")
-        [ "$most" -lt "$top" ] || top=$most
-        note 100 "$most"
-        for percent in $percents; do
-            swarm "$kind" --sessions 64 --rate $((most * percent / 100)) --duration "$load"
-            check_answers "$kind at $percent %"
-            note "$percent" $((most * percent / 100))
-        done
+        full
+        for percent in $4; do loaded "$percent" "$percent" ""; done
+        for percent in $5; do loaded "random_$percent" "$percent" --at-random; done
     done
     stop_pool "$kind"
     check "$kind: none was believed" test "$(of_pool unverified)" -eq 0
-    row "${kind}_per_s" "$top" /s "" "$1: shares when each is hashed, $threads thread(s)"
-    for percent in $percents 100; do
-        told "$percent"
-    done
+    row "${kind}_per_s" "$top" /s "" "$1: shares when each is hashed, $2 thread(s)"
+    told 100 "100 %, $((threads * at_once)) under way"
+    for percent in $4; do told "$percent" "$percent %"; done
+    for percent in $5; do told "random_$percent" "$percent % at random moments"; done
 }
 
+# With a processor left for the swarm, and with none.
 part_verify() {
-    threads=$(($(nproc) > 1 ? $(nproc) - 1 : 1)) # the swarm wants to run, too
+    most_threads=$(nproc)
     for algo in $algos; do
         case $algo in
-        rx/*) verified "$algo" 4 ;;
-        *) verified "$algo" 1 ;;
+        rx/*) lanes=4 ;;
+        *) lanes=1 ;;
         esac
+        [ "$most_threads" -eq 1 ] || verified "$algo" $((most_threads - 1)) "$lanes" "$steady" "$random"
+        verified "$algo" "$most_threads" "$lanes" 80 ""
     done
 }
 
