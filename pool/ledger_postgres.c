@@ -17,11 +17,11 @@
 #include "pool/ledger_backend_priv.h"
 #include "pool/ledger_server_priv.h"
 
-#define ANSWER_MS 20000  /* a server that says nothing for so long is gone */
-#define CONNECT_MS 10000 /* from the first attempt to connect ... */
-#define RECOVER_MS                                                                               \
-    20000              /* ... and to connect again, for a server that is being restarted; unless \
-                          the URL says how long */
+#define ANSWER_MS 20000 /* a server that says nothing for so long is gone */
+/* For connecting, unless the URL says how long: from the first attempt, and again, to a server that
+ * is being restarted. */
+#define CONNECT_MS 10000
+#define RECOVER_MS 20000
 #define RETRY_MS 100   /* between two of them */
 #define UNREAD_MAX 128 /* answers that may wait: they fit into the buffers of a socket */
 #define VALUES_MAX 16  /* of a statement */
