@@ -1,5 +1,6 @@
 # Shared by the integration tests: counting, and waiting without sleeping too long.
 # shellcheck shell=sh
+: "${POWLAB:?the program to test; tools/integration.sh SCRIPT sets it}"
 passed=0
 failed=0
 work=$(mktemp -d)
