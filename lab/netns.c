@@ -8,6 +8,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/ethernet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,11 +71,13 @@ static enum plab_status become_root_inside(struct plab_error *err) {
 /* ---- on a thread, which alone is in another network then ---- */
 
 struct errand {
-    int netns;         /* to enter; -1: a new one is made */
-    int fd;            /* what came of it; -1: nothing */
+    bool (*run)(struct errand *errand);
+    int netns;         /* to enter first; -1: none */
+    int fd;            /* what came of it */
     const char *doing; /* what went wrong */
     int why;
     const struct sockaddr_in *address; /* to bind a socket to */
+    const char *interface;             /* whose this is about */
 };
 
 static bool failed(struct errand *errand, const char *doing) {
@@ -86,60 +94,130 @@ static bool make_namespace(struct errand *errand) {
     return errand->fd >= 0 || failed(errand, "open a network namespace");
 }
 
-static bool make_socket(struct errand *errand) {
-    if (setns(errand->netns, CLONE_NEWNET) != 0) {
-        return failed(errand, "enter the network namespace");
+static bool keep_or_close(struct errand *errand, int fd, bool good, const char *doing) {
+    if (good) {
+        errand->fd = fd;
+        return true;
     }
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return failed(errand, "make a socket");
-    }
-    if (bind(fd, (const struct sockaddr *)errand->address, sizeof *errand->address) != 0) {
-        failed(errand, "bind a socket");
-        close(fd);
-        return false;
-    }
-    errand->fd = fd;
-    return true;
+    failed(errand, doing);
+    close(fd);
+    return false;
 }
 
-static void *run_errand(void *cookie) {
-    struct errand *errand = cookie;
-    (void)(errand->netns < 0 ? make_namespace(errand) : make_socket(errand));
+static bool make_socket(struct errand *errand) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? failed(errand, "make a socket")
+                  : keep_or_close(errand, fd,
+                                  bind(fd, (const struct sockaddr *)errand->address,
+                                       sizeof *errand->address) == 0,
+                                  "bind a socket");
+}
+
+/* A reader that is late finds what came meanwhile, if the system lets a buffer be so large. */
+static void enlarge_buffer(int fd) {
+    const int bytes = 8 * 1024 * 1024;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
+}
+
+/* Without a protocol nothing is received before the socket is bound to its interface. */
+static bool make_packet_socket(struct errand *errand) {
+    const int on = 1;
+    const struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                                   .sll_protocol = htons(ETH_P_ALL),
+                                   .sll_ifindex = (int)if_nametoindex(errand->interface)};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return failed(errand, "make a packet socket");
+    }
+    enlarge_buffer(fd);
+    return keep_or_close(errand, fd,
+                         at.sll_ifindex > 0 &&
+                             setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) ==
+                                 0 &&
+                             bind(fd, (const struct sockaddr *)&at, sizeof at) == 0,
+                         "bind a packet socket");
+}
+
+static bool switch_off(int fd, const char *interface, uint32_t what) {
+    struct ethtool_value value = {.cmd = what, .data = 0};
+    struct ifreq request = {.ifr_data = (void *)&value};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+    return ioctl(fd, SIOCETHTOOL, &request) == 0;
+}
+
+static bool make_plain(struct errand *errand) {
+    static const uint32_t tasks[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0;
+    for (size_t i = 0; good && i < PLAB_ARRAY_LEN(tasks); i++) {
+        good = switch_off(fd, errand->interface, tasks[i]);
+    }
+    if (!good) {
+        failed(errand, "switch an interface's offloading off");
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return good;
+}
+
+struct traveller {
+    struct errand *errand;
+    bool good;
+};
+
+static void *travel(void *cookie) {
+    struct traveller *traveller = cookie;
+    struct errand *errand = traveller->errand;
+    traveller->good = errand->netns < 0 || setns(errand->netns, CLONE_NEWNET) == 0
+                          ? errand->run(errand)
+                          : failed(errand, "enter the network namespace");
     return NULL;
 }
 
 static enum plab_status send_errand(struct errand *errand, struct plab_error *err) {
+    struct traveller traveller = {.errand = errand};
     pthread_t thread;
     errand->fd = -1;
-    int code = pthread_create(&thread, NULL, run_errand, errand);
+    int code = pthread_create(&thread, NULL, travel, &traveller);
     if (code != 0) {
         return plab_fail(err, PLAB_E_RESOURCE, "cannot start a thread: %s", strerror(code));
     }
     pthread_join(thread, NULL);
-    return errand->fd >= 0
+    return traveller.good
                ? PLAB_OK
-               : plab_fail(err, PLAB_E_RESOURCE, "cannot %s: %s%s", errand->doing,
-                           strerror(errand->why), errand->why == EPERM ? "; run as root" : "");
+               : plab_fail(err, errand->why == EAFNOSUPPORT ? PLAB_E_UNSUPPORTED : PLAB_E_RESOURCE,
+                           "cannot %s: %s%s", errand->doing, strerror(errand->why),
+                           errand->why == EPERM ? "; run as root" : "");
 }
 
-/* ---- both ---- */
+static enum plab_status make_one(int *fd, struct plab_error *err) {
+    struct errand errand = {.run = make_namespace, .netns = -1};
+    enum plab_status status = send_errand(&errand, err);
+    *fd = errand.fd;
+    return status;
+}
 
-enum plab_status plab_netns_open(struct plab_netns *netns, struct plab_error *err) {
-    struct errand pool = {.netns = -1}, client = {.netns = -1};
+/* ---- all of them ---- */
+
+enum plab_status plab_netns_open(struct plab_netns *netns, bool with_cable,
+                                 struct plab_error *err) {
     enum plab_status status = PLAB_OK;
-    *netns = (struct plab_netns){.pool = -1, .client = -1};
+    *netns = (struct plab_netns){.pool = -1, .client = -1, .cable = -1};
     if (!may_make()) {
         netns->user_namespace = true;
         status = become_root_inside(err);
     }
     if (status == PLAB_OK) {
-        status = send_errand(&pool, err);
-        netns->pool = status == PLAB_OK ? pool.fd : -1;
+        status = make_one(&netns->pool, err);
     }
     if (status == PLAB_OK) {
-        status = send_errand(&client, err);
-        netns->client = status == PLAB_OK ? client.fd : -1;
+        status = make_one(&netns->client, err);
+    }
+    if (status == PLAB_OK && with_cable) {
+        status = make_one(&netns->cable, err);
     }
     return status;
 }
@@ -176,7 +254,10 @@ void plab_netns_close(struct plab_netns *netns) {
     if (netns->pool >= 0) {
         close(netns->pool);
     }
-    netns->pool = netns->client = -1;
+    if (netns->cable >= 0) {
+        close(netns->cable);
+    }
+    netns->pool = netns->client = netns->cable = -1;
 }
 
 const char *plab_netns_path(int fd, char out[PLAB_NETNS_PATH_LEN]) {
@@ -187,7 +268,7 @@ const char *plab_netns_path(int fd, char out[PLAB_NETNS_PATH_LEN]) {
 enum plab_status plab_netns_udp(int netns, const char *address, unsigned port, int *fd,
                                 struct plab_error *err) {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct errand errand = {.netns = netns, .fd = -1, .address = &in};
+    struct errand errand = {.run = make_socket, .netns = netns, .fd = -1, .address = &in};
     *fd = -1;
     if (inet_pton(AF_INET, address, &in.sin_addr) != 1) {
         return plab_fail(err, PLAB_E_INPUT, "\"%s\" is no IPv4 address", address);
@@ -198,4 +279,17 @@ enum plab_status plab_netns_udp(int netns, const char *address, unsigned port, i
     }
     *fd = errand.fd;
     return status;
+}
+
+enum plab_status plab_netns_packets(int netns, const char *interface, int *fd,
+                                    struct plab_error *err) {
+    struct errand errand = {.run = make_packet_socket, .netns = netns, .interface = interface};
+    enum plab_status status = send_errand(&errand, err);
+    *fd = errand.fd;
+    return status;
+}
+
+enum plab_status plab_netns_plain(int netns, const char *interface, struct plab_error *err) {
+    struct errand errand = {.run = make_plain, .netns = netns, .interface = interface};
+    return send_errand(&errand, err);
 }

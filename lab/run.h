@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "lab/cable.h"
 #include "lab/capture.h"
 #include "lab/capture_files.h"
 #include "lab/detector.h"
@@ -107,6 +108,12 @@ struct plab_run_packets {
     uint64_t key_bytes; /* of TLS, in the capture */
 };
 
+/* What a cable of the laboratory's own did to packets, when the scenario has delay or loss. */
+struct plab_run_cable {
+    bool present;
+    struct plab_cable_result result;
+};
+
 /* A power or temperature that must not be reached was; t_ns 0: it wasn't. */
 struct plab_run_cut_out {
     uint64_t t_ns;
@@ -135,6 +142,7 @@ struct plab_run_record {
     struct plab_absence absent[PLAB_RUN_ABSENT_MAX]; /* what could not be recorded, and why */
     size_t absent_count;
     struct plab_run_packets packets;
+    struct plab_run_cable cable;
 };
 
 /* Runs it. Blocks until all processes are gone. `*record` (to be freed) tells what happened, also

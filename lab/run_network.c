@@ -76,6 +76,13 @@ static const char *program_of(const char *name, char out[32]) {
     return out;
 }
 
+static const char *path_of(const struct plab_run *run, enum plab_netplan_place place) {
+    const char *const paths[] = {[PLAB_NETPLAN_POOL] = run->network.pool_path,
+                                 [PLAB_NETPLAN_CLIENT] = run->network.client_path,
+                                 [PLAB_NETPLAN_CABLE] = run->network.cable_path};
+    return paths[place];
+}
+
 /* `powlab lab exec` takes a command into a namespace. */
 static void add_words(struct plab_argv *argv, const struct plab_run *run,
                       const struct plab_netplan_command *command) {
@@ -86,8 +93,7 @@ static void add_words(struct plab_argv *argv, const struct plab_run *run,
     plab_argv_add(argv, "lab");
     plab_argv_add(argv, "exec");
     plab_argv_add(argv, "--parent=%d", (int)getpid());
-    plab_argv_add(argv, "--netns=%s",
-                  command->client ? run->network.client_path : run->network.pool_path);
+    plab_argv_add(argv, "--netns=%s", path_of(run, command->place));
     plab_argv_add(argv, "--");
     plab_argv_add(argv, "%s", program_of(strsep(&rest, " "), program));
     for (const char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
@@ -95,16 +101,10 @@ static void add_words(struct plab_argv *argv, const struct plab_run *run,
     }
 }
 
-/* Kernels without the queue discipline "netem" say that they don't know it. */
 static enum plab_status command_failed(const struct plab_netplan_command *command, const char *said,
                                        struct plab_error *err) {
-    return command->shapes
-               ? plab_fail(err, PLAB_E_UNSUPPORTED,
-                           "network.delay_ms and loss_percent need the kernel's netem (module "
-                           "sch_netem), which refused: %s; leave these keys out",
-                           said)
-               : plab_fail(err, PLAB_E_RESOURCE, "the run's network can't be made: %.80s: %s",
-                           command->text, said);
+    return plab_fail(err, PLAB_E_RESOURCE, "the run's network can't be made: %.80s: %s",
+                     command->text, said);
 }
 
 static enum plab_status run_command(const struct plab_run *run,
@@ -129,6 +129,7 @@ static enum plab_status run_command(const struct plab_run *run,
 static enum plab_status run_commands(const struct plab_run *run, struct plab_error *err) {
     struct plab_netplan_command commands[PLAB_NETPLAN_MAX];
     size_t count = plab_netplan_make(&run->scenario->network, run->network.client_path,
+                                     run->network.cable_path,
                                      access("/proc/net/if_inet6", F_OK) == 0, commands);
     enum plab_status status = PLAB_OK;
     for (size_t i = 0; status == PLAB_OK && i < count; i++) {
@@ -142,10 +143,12 @@ void plab_run_network_print(const struct plab_run_config *config) {
     if (!config->scenario->network.namespaces) {
         return;
     }
-    size_t count = plab_netplan_make(&config->scenario->network, "CLIENTS", true, commands);
+    size_t count =
+        plab_netplan_make(&config->scenario->network, "CLIENTS", "CABLE", true, commands);
     printf("network namespaces:\n");
     for (size_t i = 0; i < count; i++) {
-        printf("  %-8s %s\n", commands[i].client ? "clients:" : "pool:", commands[i].text);
+        const char *place = plab_netplan_place_name(commands[i].place);
+        printf("  %s:%*s %s\n", place, 7 - (int)strlen(place), "", commands[i].text);
     }
 }
 
@@ -293,17 +296,22 @@ enum plab_status plab_run_network_open(struct plab_run *run, struct plab_error *
     enum plab_status status = check_folder(run, err);
     if (status == PLAB_OK) {
         network->open = true;
-        status = plab_netns_open(&network->netns, err);
+        status =
+            plab_netns_open(&network->netns, plab_netplan_has_cable(&run->scenario->network), err);
     }
     if (status != PLAB_OK) {
         return status;
     }
     plab_netns_path(network->netns.pool, network->pool_path);
     plab_netns_path(network->netns.client, network->client_path);
+    plab_netns_path(network->netns.cable, network->cable_path);
     plab_run_path(run->record, network->etc, "raw/etc");
     status = write_etc(run, err);
     if (status == PLAB_OK) {
         status = run_commands(run, err);
+    }
+    if (status == PLAB_OK) {
+        status = plab_run_cable_open(run, err);
     }
     if (status == PLAB_OK) {
         status = start_resolver(run, err);
@@ -322,6 +330,7 @@ void plab_run_network_stop(struct plab_run *run) {
 }
 
 void plab_run_network_close(struct plab_run *run) {
+    plab_run_cable_close(run);
     if (run->network.open) {
         plab_netns_close(&run->network.netns);
         run->network.open = false;

@@ -44,6 +44,7 @@ static void on_tick(uv_timer_t *timer) {
     struct plab_run *run = timer->data;
     run->ticks++;
     plab_run_tick(run);
+    plab_run_cable_tick(run);
     plab_run_watch_tick(run, plab_clock_ns());
     if (!run->stopping) {
         plab_run_hold_tick(run);

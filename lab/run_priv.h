@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "lab/cable.h"
 #include "lab/child_priv.h"
 #include "lab/follow.h"
 #include "lab/hold_sensor.h"
@@ -67,8 +68,10 @@ struct plab_run_network {
     bool open, has_udp;
     struct plab_netns netns;
     char pool_path[PLAB_NETNS_PATH_LEN], client_path[PLAB_NETNS_PATH_LEN];
-    char etc[PATH_MAX]; /* folder: what clients find in /etc */
-    uv_udp_t udp;       /* the resolver's */
+    char cable_path[PLAB_NETNS_PATH_LEN];
+    struct plab_cable *cable; /* NULL: packets are neither delayed nor lost */
+    char etc[PATH_MAX];       /* folder: what clients find in /etc */
+    uv_udp_t udp;             /* the resolver's */
     uint8_t query[2048];
 };
 
@@ -318,5 +321,17 @@ void plab_run_network_place(const struct plab_run_slot *slot, char folder[PATH_M
 
 /* Prints what would be made. */
 void plab_run_network_print(const struct plab_run_config *config);
+
+/* ---- run_cable.c: delay and loss ---- */
+
+/* Begins to carry packets between the two hosts; nothing when they are joined directly.
+ * PLAB_E_UNSUPPORTED, PLAB_E_RESOURCE name the keys that need it. */
+PLAB_NODISCARD enum plab_status plab_run_cable_open(struct plab_run *run, struct plab_error *err);
+
+/* Tells which packets were lost since. */
+void plab_run_cable_tick(struct plab_run *run);
+
+/* Ends it and tells what came of it. */
+void plab_run_cable_close(struct plab_run *run);
 
 #endif

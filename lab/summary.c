@@ -234,6 +234,41 @@ static json_t *packets_json(const struct plab_run_record *record) {
                      "flows", packets->has_files ? flows_json(&packets->files) : json_null());
 }
 
+static json_t *way_json(const struct plab_cable_totals *way) {
+    double mean_ns = way->forwarded > 0 ? (double)way->late_sum_ns / (double)way->forwarded : NAN;
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", count(way->packets),
+                     "forwarded", count(way->forwarded), "lost", count(way->lost), "queue_drops",
+                     count(way->queue_drops), "port_drops", count(way->port_drops), "missed",
+                     count(way->missed), "late_mean_ms", number_or_null(mean_ns * 1e-6),
+                     "late_max_ms",
+                     way->forwarded > 0 ? json_real((double)way->late_max_ns * 1e-6) : json_null());
+}
+
+static json_t *cable_json(const struct plab_run_cable *cable) {
+    if (!cable->present) {
+        return json_null();
+    }
+    json_t *object = json_pack("{s:o}", "failure",
+                               cable->result.failure[0] != '\0' ? json_string(cable->result.failure)
+                                                                : json_null());
+    for (unsigned way = 0; way < PLAB_CABLE_WAYS; way++) {
+        json_object_set_new(object, plab_cable_way_name(way), way_json(&cable->result.ways[way]));
+    }
+    return object;
+}
+
+/* Null on the loopback. */
+static json_t *network_json(const struct plab_scenario_network *network,
+                            const struct plab_run_record *record) {
+    if (!network->namespaces) {
+        return json_null();
+    }
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:o}", "mode", "namespaces", "client",
+                     network->client, "pool", network->pool, "mtu", (int)network->mtu, "delay_ms",
+                     (int)network->delay_ms, "jitter_ms", (int)network->jitter_ms, "loss_percent",
+                     network->loss_percent, "cable", cable_json(&record->cable));
+}
+
 /* Null when none was reached. */
 static json_t *cut_out_json(const struct plab_run_config *config,
                             const struct plab_run_record *record) {
@@ -302,18 +337,18 @@ json_t *plab_summary_json(const struct plab_run_config *config,
     for (size_t i = 0; i < record->process_count; i++) {
         json_array_append_new(processes, process_json(&record->processes[i], record));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:o, s:o, s:o}",
-                     "schema", "powlab-run/1", "run", record->id, "folder", record->folder,
-                     "start_wall", wall, "start_t_ns", count(record->start_ns), "end",
-                     plab_run_end_name(record->end), "complete",
-                     (int)(record->end == PLAB_RUN_COMPLETED), "cut_out",
-                     cut_out_json(config, record), "exit_code", plab_status_exit_code(result),
-                     "scenario", scenario_json(config), "environment", environment_json(config),
-                     "totals", totals_json(record, config->scenario->phase_count), "expect",
-                     expect_json(config->scenario, record), "phases", phases, "processes",
-                     processes, "recorders", recorders_json(record), "packets",
-                     packets_json(record), "artefacts", artefacts_json(record));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, s:o, s:o, s:o}",
+        "schema", "powlab-run/1", "run", record->id, "folder", record->folder, "start_wall", wall,
+        "start_t_ns", count(record->start_ns), "end", plab_run_end_name(record->end), "complete",
+        (int)(record->end == PLAB_RUN_COMPLETED), "cut_out", cut_out_json(config, record),
+        "exit_code", plab_status_exit_code(result), "scenario", scenario_json(config),
+        "environment", environment_json(config), "totals",
+        totals_json(record, config->scenario->phase_count), "expect",
+        expect_json(config->scenario, record), "phases", phases, "processes", processes,
+        "recorders", recorders_json(record), "packets", packets_json(record), "network",
+        network_json(&config->scenario->network, record), "artefacts", artefacts_json(record));
 }
 
 enum plab_status plab_summary_write(const struct plab_run_config *config,

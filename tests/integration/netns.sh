@@ -177,37 +177,107 @@ check "its TLS can be read with the run's keys" \
     test -n "$(read_by "$run/run.pcapng" -Y "tcp.port == $second && tls.app_data" -T fields -e data.data -e tls.segment.data | head -n 1)"
 check "nothing is left of that either" wait_for 10 nothing_left
 
-# ---- delay ----
-sed 's/mtu: 600/delay_ms: 30/; s/5s/2s/; /name: other/,+1d' "$work/two.yaml" >"$work/slow.yaml"
-if unshare -Urn tc qdisc add dev lo root netem delay 1ms 2>/dev/null || {
-    [ "$(id -u)" -eq 0 ] && unshare -n tc qdisc add dev lo root netem delay 1ms 2>/dev/null
-}; then
-    same "a run with delay" "$(run_lab "$work/slow" "$work/slow.yaml")" 0
-    rtt=$(read_by "$work/slow/run.pcapng" -Y tcp.analysis.initial_rtt -T fields -e tcp.analysis.initial_rtt | head -n 1)
-    check "is seen in the packets ($rtt s)" awk -v rtt="$rtt" 'BEGIN {exit !(rtt >= 0.06)}'
-else
-    echo "skip the delay itself: this kernel has no netem"
-    same "without netem the key is refused" "$(run_lab "$work/slow" "$work/slow.yaml")" 5
-    check "by name and with the reason" grep -q 'network.delay_ms and loss_percent need the kernel.s netem' "$work/said"
-    check "and the run's report says so" grep -q '"complete": false' "$work/slow/report.json"
-fi
+# ---- a long cable: delay, jitter, loss ----
+# Beside it the kernel has no part in what becomes of packets; libpcap, at the clients' end, is the witness.
+# With this seed the first packets arrive, so that connections are made within these few seconds.
+sed "s|mtu: 600|delay_ms: 23\n  jitter_ms: 3\n  loss_percent: 20|; /names:/d; s/seed: 3/seed: 301/" "$work/two.yaml" >"$work/far.yaml"
+ways='to_pool to_clients'
+of_way() { # RUN WAY KEY: a count of the report
+    sed -n "/\"$2\": {/,/}/s/^ *\"$3\": \([0-9.]*\),*\$/\1/p" "$1/report.json"
+}
+lost_of() { # RUN WAY LIMIT: numbers below the limit that were lost
+    sed -n 's/.*"packet_lost","way":"'"$2"'","reason":"loss","number":\([0-9]*\),.*/\1/p' "$1/truth.jsonl" |
+        awk -v limit="$3" '$1 < limit' | sort -n
+}
+# Each loss on the way to the pool, as the truth has it and as the packet of that number left the clients' port.
+losses_told() {
+    sed -n 's/.*"way":"to_pool","reason":"loss","number":\([0-9]*\),"bytes":\([0-9]*\),"protocol":"[a-z]*","src":"\([0-9.]*\):\([0-9]*\)".*/\1 \2 \3 \4/p' \
+        "$1/truth.jsonl" | sort -n
+}
+losses_seen() {
+    read_by "$1/run.pcapng" -Y "ip.src == $home.2" -T fields -e ip.len -e ip.src -e tcp.srcport -e udp.srcport |
+        awk -v numbers="$(lost_of "$1" to_pool 1000000 | tr '\n' ' ')" '
+            BEGIN {split(numbers, list, " "); for (i in list) lost[list[i]] = 1}
+            (NR - 1) in lost {print NR - 1, $1, $2, $3}'
+}
+# TCP delivers in order: whatever was lost, the pool has the first shares of each connection, all of them up to the last
+# that had time to arrive, each once. (It verifies a few at a time: of the very last ones some may be missing.)
+cat >"$work/shares.py" <<'PY'
+import json, re, sys
+sent, peers, arrived = {}, {}, {}
+for line in sys.stdin:
+    peer, payload = line.split()
+    found = sent.setdefault(peer, [])
+    for share in re.findall(rb'"job_id":"([^"]*)","nonce":"([^"]*)"', bytes.fromhex(payload)):
+        if share not in found:
+            found.append(share)
+for event in map(json.loads, open(sys.argv[1])):
+    if event["event"] == "login":
+        peers[event["session"]] = event["peer"].split(":")[1]
+    elif event["event"] == "share":
+        share = tuple(event[key].encode() for key in ("job_id", "nonce"))
+        arrived.setdefault(peers[event["session"]], []).append(share)
+for peer, shares in arrived.items():
+    first = sent[peer][:len(shares) + 4]
+    print(f"{len(shares)} of {len(sent[peer])} shares arrived from port {peer}")
+    assert len(set(shares)) == len(shares) and set(sent[peer][:max(len(shares) - 4, 0)]) <= set(shares) <= set(first)
+assert arrived
+PY
+shares_arrive() { # RUN
+    read_by "$1/run.pcapng" -Y "ip.src == $home.2 && tcp.len > 0" -T fields -e tcp.srcport -e tcp.payload |
+        python3 "$work/shares.py" "$1/truth.jsonl"
+}
+looks_far() { # RUN
+    check "every loss on the way to the pool is a packet of the capture" test -n "$(losses_seen "$1")"
+    same "with its size and sender" "$(losses_told "$1" | cksum)" "$(losses_seen "$1" | cksum)"
+    for way in $ways; do
+        same "losses $way are told one by one" "$(lost_of "$1" "$way" 1000000 | wc -l)" "$(of_way "$1" "$way" lost)"
+        check "and are none of those that arrived" test "$(of_way "$1" "$way" forwarded)" -le \
+            $(($(of_way "$1" "$way" packets) - $(of_way "$1" "$way" lost)))
+        same "nothing else was dropped" "$(of_way "$1" "$way" queue_drops) $(of_way "$1" "$way" port_drops) $(of_way "$1" "$way" missed)" "0 0 0"
+    done
+    rtt=$(read_by "$1/run.pcapng" -Y tcp.analysis.initial_rtt -T fields -e tcp.analysis.initial_rtt | sort -n | head -n 1)
+    check "a round trip takes 40 ms at least ($rtt s)" awk -v rtt="$rtt" 'BEGIN {exit !(rtt >= 0.04)}'
+    check "as shares do" awk -F'[ ,]+' '/"latency_mean_ms"/ {exit !($3 >= 40)}' "$1/raw/worker-own.0.json"
+    check "TCP sends again what is lost" test -n "$(read_by "$1/run.pcapng" -Y tcp.analysis.retransmission | head -n 1)"
+    check "so that each share arrives, once" shares_arrive "$1"
+    same "checksums are right" "$(read_by "$1/run.pcapng" -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE \
+        -T fields -e tcp.checksum.status -e udp.checksum.status -Y 'tcp || udp' | tr -d '\t' | sort -u)" 1
+    check "no packet is longer than the network allows" \
+        test "$(read_by "$1/run.pcapng" -Y ip -T fields -e ip.len | sort -n | tail -n 1)" -le 1500
+    same "nobody else was ever addressed" \
+        "$(read_by "$1/run.pcapng" -Y ip -T fields -e ip.dst | sort -u | tr '\n' ' ')" "$home.1 $home.2 203.0.113.7 "
+    check "another program has no way out there either" grep -qx "8.8.8.8/53 connect: Network is unreachable" "$1/logs/worker-other.log"
+}
+same "a run with delay and loss" "$(run_lab "$work/far" "$work/far.yaml")" 0
+looks_far "$work/far"
 check "nothing is left then either" wait_for 10 nothing_left
+if [ "$(id -u)" -eq 0 ]; then
+    setpriv --bounding-set=-net_raw --inh-caps=-net_raw "$POWLAB" lab run --detectors none --out "$work/raw" \
+        "$work/far.yaml" >"$work/said" 2>&1
+    same "without the right to packet sockets the keys are refused" $? 3
+    check "by name, with the reason and the remedy" grep -q \
+        'network.delay_ms and network.loss_percent: cannot make a packet socket: .*; run as root; or leave these keys out' "$work/said"
+    check "and the run's report says so" grep -q '"complete": false' "$work/raw/report.json"
+fi
 
 # ---- other ends ----
 sed 's/5s/60s/; s/max_rejected: 0/max_rejected: 9/' "$work/two.yaml" >"$work/long.yaml"
-for signal in INT KILL; do
-    run=$work/long-$signal
+sed 's/mtu: 600/delay_ms: 5/' "$work/long.yaml" >"$work/longer.yaml"
+for how in INT:long KILL:long KILL:longer; do
+    signal=${how%:*}
+    run=$work/$how
     # A shell's background jobs ignore SIGINT; this one doesn't.
     python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$POWLAB" lab run --detectors none --out "$run" "$work/long.yaml" >"$work/said" 2>&1 &
+os.execv(sys.argv[1], sys.argv[1:])' "$POWLAB" lab run --detectors none --out "$run" "$work/${how#*:}.yaml" >"$work/said" 2>&1 &
     pid=$!
     check "a run that is ended by SIG$signal works" wait_for 20 grep -q '"login":"lab-[0-9a-f]*-other"' "$run/raw/pool-ledger.jsonl"
     check "while namespaces are there" are_there
-    kill -s $signal $pid
+    kill -s "$signal" $pid
     wait $pid 2>/dev/null
     code=$?
-    if [ $signal = KILL ]; then # leaves nobody to end what was put into the background
+    if [ "$signal" = KILL ]; then # leaves nobody to end what was put into the background
         kill -9 "$(cat "$run/raw/worker-other/pid")"
     else
         same "it says so" $code 130
@@ -223,7 +293,7 @@ check "without leftovers" wait_for 10 nothing_left
 mkdir "$work/nobody"
 chmod 777 "$work/nobody"
 cp -L "$POWLAB" "$work/powlab"
-sed -i "s|$POWLAB|$work/powlab|; s/5s/3s/" "$work/two.yaml"
+sed -i "s|$POWLAB|$work/powlab|; s/5s/3s/" "$work/two.yaml" "$work/far.yaml"
 if $unprivileged unshare -Urn true 2>/dev/null; then
     run=$work/nobody/run
     # shellcheck disable=SC2086 # words
@@ -234,6 +304,16 @@ if $unprivileged unshare -Urn true 2>/dev/null; then
     check "which is told" grep -q '"event":"network_ready".*"user_namespace":true' "$run/truth.jsonl"
     check "captures too" grep -q ",$home.2,[0-9]*,203.0.113.7,3333,.*,positive," "$run/flows.csv"
     check "and has no way out" grep -qx "8.8.8.8/53 connect: Network is unreachable" "$run/logs/worker-other.log"
+    # shellcheck disable=SC2086 # words
+    XDG_CACHE_HOME="$work/nobody" $unprivileged "$work/powlab" lab run --detectors none --out "$work/nobody/far" \
+        "$work/far.yaml" >"$work/said" 2>&1
+    same "with delay and loss as well" $? 0
+    looks_far "$work/nobody/far"
+    for way in $ways; do
+        both=$(printf '%s\n' "$(of_way "$work/far" "$way" packets)" "$(of_way "$work/nobody/far" "$way" packets)" | sort -n | head -n 1)
+        same "the same seed loses the same of the first $both packets $way" \
+            "$(lost_of "$work/nobody/far" "$way" "$both" | tr '\n' ' ')" "$(lost_of "$work/far" "$way" "$both" | tr '\n' ' ')"
+    done
     check "nor leftovers" wait_for 10 nothing_left
 else
     echo "skip: no user namespaces for users without privileges"

@@ -163,39 +163,59 @@ TEST(network, another_miner_only_in_namespaces) {
 
 /* ---- the commands ---- */
 
-TEST(network, plan_has_no_way_out) {
-    struct plab_scenario s = good(NETWORK "  delay_ms: 40\n  jitter_ms: 5\n  loss_percent: 0.25\n");
+static void check_no_way_out(const struct plab_scenario *s, size_t far_ends) {
     struct plab_netplan_command commands[PLAB_NETPLAN_MAX];
-    size_t count = plab_netplan_make(&s.network, "/proc/1/fd/7", true, commands), routes = 0,
-           shapes = 0;
-    CHECK_STR(commands[0].text,
-              "ip link add name pool0 mtu 1500 address 02:00:cb:00:71:07 type veth peer name "
-              "client0 mtu 1500 address 02:00:0a:14:00:02 netns /proc/1/fd/7");
+    size_t count = plab_netplan_make(&s->network, "/proc/1/fd/7", "/proc/1/fd/8", true, commands);
+    size_t routes = 0, in_cable = 0;
     for (size_t i = 0; i < count; i++) {
         const char *text = commands[i].text;
         CHECK_MSG(strlen(text) + 1 < sizeof commands[i].text, "%s", text);
         CHECK_MSG(strstr(text, "default") == NULL && strstr(text, " via ") == NULL, "%s", text);
         if (strncmp(text, "ip route", 8) == 0) {
             routes++;
-            CHECK_STR(text, commands[i].client
+            CHECK_STR(text, commands[i].place == PLAB_NETPLAN_CLIENT
                                 ? "ip route add 203.0.113.0/24 dev client0 src 10.20.0.2"
                                 : "ip route add 10.20.0.0/24 dev pool0 src 203.0.113.7");
         }
-        if (commands[i].shapes) {
-            shapes++;
-            CHECK_STR(strstr(text, "root"), "root netem limit 10000 delay 40ms 5ms loss 0.25%");
+        if (commands[i].place == PLAB_NETPLAN_CABLE) {
+            in_cable++;
+            CHECK_MSG(strstr(text, "arp off addrgenmode none up") != NULL, "%s", text);
         }
     }
     CHECK_U64(routes, 2);
-    CHECK_U64(shapes, 2);
+    CHECK_U64(in_cable, far_ends);
+}
+
+TEST(network, plan_has_no_way_out) {
+    struct plab_netplan_command commands[PLAB_NETPLAN_MAX];
+    struct plab_scenario s = good(NETWORK);
+    check_no_way_out(&s, 0);
+    plab_netplan_make(&s.network, "/proc/1/fd/7", "x", true, commands);
+    CHECK_STR(commands[0].text,
+              "ip link add name pool0 mtu 1500 address 02:00:cb:00:71:07 type veth peer name "
+              "client0 mtu 1500 address 02:00:0a:14:00:02 netns /proc/1/fd/7");
+}
+
+TEST(network, plan_with_a_cable_between) {
+    struct plab_netplan_command commands[PLAB_NETPLAN_MAX];
+    struct plab_scenario s = good(NETWORK "  mtu: 9000\n  delay_ms: 40\n");
+    check_no_way_out(&s, 2);
+    plab_netplan_make(&s.network, "x", "/proc/1/fd/8", true, commands);
+    CHECK_STR(commands[0].text, "ip link add name pool0 mtu 9000 address 02:00:cb:00:71:07 type "
+                                "veth peer name pool1 mtu 9000 netns /proc/1/fd/8");
+    CHECK(commands[0].place == PLAB_NETPLAN_POOL);
+    CHECK_STR(commands[2].text, "ip link add name client0 mtu 9000 address 02:00:0a:14:00:02 type "
+                                "veth peer name client1 mtu 9000 netns /proc/1/fd/8");
+    CHECK(commands[2].place == PLAB_NETPLAN_CLIENT);
+    s = good(NETWORK "  loss_percent: 0.25\n");
+    check_no_way_out(&s, 2);
 }
 
 TEST(network, plan_leaves_out_what_is_not_asked_for) {
     struct plab_scenario s = good(NETWORK "  mtu: 1000\n");
     struct plab_netplan_command commands[PLAB_NETPLAN_MAX];
-    size_t count = plab_netplan_make(&s.network, "x", true, commands);
+    size_t count = plab_netplan_make(&s.network, "x", "y", true, commands);
     for (size_t i = 0; i < count; i++) {
-        CHECK(!commands[i].shapes);
         CHECK_MSG(strstr(commands[i].text, "addrgenmode") == NULL, "no IPv6 with an MTU of 1000");
     }
 }
@@ -207,7 +227,7 @@ TEST(network, namespaces_are_others_and_vanish) {
     struct plab_error err;
     struct stat own, pool, client;
     char path[PLAB_NETNS_PATH_LEN];
-    if (plab_netns_open(&netns, &err) != PLAB_OK) {
+    if (plab_netns_open(&netns, true, &err) != PLAB_OK) {
         printf("skipped: %s\n", err.text);
         plab_netns_close(&netns);
         return;
@@ -225,7 +245,7 @@ TEST(network, namespaces_are_others_and_vanish) {
     CHECK(plab_netns_udp(netns.pool, "8.8.8.8", 53, &fd, &err) == PLAB_E_REFUSED && fd == -1);
     close(none);
     plab_netns_close(&netns);
-    CHECK(netns.pool == -1 && netns.client == -1);
+    CHECK(netns.pool == -1 && netns.client == -1 && netns.cable == -1);
     plab_netns_close(&netns);
 }
 
