@@ -18,6 +18,10 @@
 #define AHEAD_V2 3
 #define AHEAD_MAX 3
 
+/* Code is written where code was run a while ago: what is still in the instruction cache makes each
+ * store into it wait (docs/performance.md). */
+#define CODE_AREAS 3
+
 /* What a machine needs beside it. */
 struct lane {
     PLAB_ALIGNED(64) uint8_t code[PLAB_RX_PROGRAM_BYTES(PLAB_RX_PROGRAM_MAX)];
@@ -40,7 +44,8 @@ struct plab_rx_vm {
     struct visit visit;
     const struct plab_rx_params *params;
     struct plab_kernels kernels;
-    struct plab_codemem code_memory;
+    struct plab_codemem code_memory[CODE_AREAS]; /* taken in turn */
+    unsigned code_turn;
     const struct plab_rx_cache *cache;
     const uint8_t *dataset;
     uint64_t dataset_items;
@@ -104,23 +109,29 @@ static void run_stepwise(struct plab_rx_vm *vm) {
     }
 }
 
+static struct plab_codemem *next_code_memory(struct plab_rx_vm *vm) {
+    vm->code_turn = (vm->code_turn + 1) % CODE_AREAS;
+    return &vm->code_memory[vm->code_turn];
+}
+
 static void make_steps(struct plab_rx_vm *vm) {
-    bool made = plab_codemem_open(&vm->code_memory) &&
-                vm->kernels.rx_step_make(vm->machine, vm->count, &vm->code_memory);
-    if (!plab_codemem_close(&vm->code_memory) || !made) {
-        made = plab_rx_step_make_c(vm->machine, vm->count, &vm->code_memory);
+    struct plab_codemem *code = next_code_memory(vm);
+    bool made = plab_codemem_open(code) && vm->kernels.rx_step_make(vm->machine, vm->count, code);
+    if (!plab_codemem_close(code) || !made) {
+        made = plab_rx_step_make_c(vm->machine, vm->count, code);
         assert(made);
     }
 }
 
 /* `count` machines from `machine` on. */
 static void run_loop(struct plab_rx_vm *vm, struct plab_rx_machine *machine, unsigned count) {
+    struct plab_codemem *code = next_code_memory(vm);
     plab_rx_loop_fn *loop = NULL;
-    if (plab_codemem_open(&vm->code_memory)) {
-        loop = vm->kernels.rx_loop_make(machine, count, &vm->code_memory);
+    if (plab_codemem_open(code)) {
+        loop = vm->kernels.rx_loop_make(machine, count, code);
     }
-    if (!plab_codemem_close(&vm->code_memory) || loop == NULL) {
-        loop = plab_rx_loop_make_c(machine, count, &vm->code_memory);
+    if (!plab_codemem_close(code) || loop == NULL) {
+        loop = plab_rx_loop_make_c(machine, count, code);
     }
     loop(machine, count, vm->dataset);
 }
@@ -251,8 +262,11 @@ static void init_machine(struct plab_rx_machine *machine, const struct plab_rx_v
 static void map_code(struct plab_rx_vm *vm) {
     bool interpreted = vm->kernels.rx_step_make == plab_rx_step_make_c &&
                        vm->kernels.rx_loop_make == plab_rx_loop_make_c;
-    if (!interpreted && plab_codemem_map(&vm->code_memory, vm->lanes * PLAB_RX_MACHINE_CODE_BYTES,
-                                         NULL) != PLAB_OK) {
+    for (unsigned i = 0; i < CODE_AREAS && !interpreted; i++) {
+        interpreted = plab_codemem_map(&vm->code_memory[i], vm->lanes * PLAB_RX_MACHINE_CODE_BYTES,
+                                       NULL) != PLAB_OK;
+    }
+    if (interpreted) {
         vm->kernels.rx_step_make = plab_rx_step_make_c;
         vm->kernels.rx_loop_make = plab_rx_loop_make_c;
     }
@@ -282,7 +296,9 @@ enum plab_status plab_rx_vm_create(struct plab_rx_vm **out, const struct plab_rx
 
 void plab_rx_vm_destroy(struct plab_rx_vm **vm) {
     if (*vm != NULL) {
-        plab_codemem_unmap(&(*vm)->code_memory);
+        for (unsigned i = 0; i < CODE_AREAS; i++) {
+            plab_codemem_unmap(&(*vm)->code_memory[i]);
+        }
     }
     free(*vm);
     *vm = NULL;
