@@ -60,7 +60,8 @@ static uint32_t address_ahead(const struct plab_rx_machine *machine, unsigned ah
     return ahead == 0 ? machine->read : ahead == 1 ? machine->ma : machine->mx;
 }
 
-/* Notes one item: where it is, or where it will be once it has been computed. */
+/* Notes one item: where it is, or where it will be once it has been computed. Either way memory is
+ * asked for what is needed first. */
 static void want_item(const struct plab_rx_vm *vm, struct visit *visit, size_t index,
                       uint64_t number) {
     if (number < vm->dataset_items) {
@@ -69,21 +70,24 @@ static void want_item(const struct plab_rx_vm *vm, struct visit *visit, size_t i
     } else {
         visit->item[index] = visit->computed[visit->missing_count];
         visit->missing[visit->missing_count++] = number;
+        __builtin_prefetch(plab_rx_cache_line(vm->cache, number));
     }
 }
 
-static void get_items(struct plab_rx_vm *vm, unsigned ahead) {
-    struct visit *visit = &vm->visit;
-    visit->missing_count = 0;
-    for (unsigned lane = 0; lane < vm->count; lane++) {
-        const struct plab_rx_machine *machine = &vm->machine[lane];
-        for (unsigned i = 0; i < ahead; i++) {
-            uint64_t number = plab_rx_item_number(machine, address_ahead(machine, i));
-            want_item(vm, visit, lane * AHEAD_MAX + i, number);
-        }
+/* Those that a lane needs for the next `ahead` iterations, after a step. */
+static void want_items(struct plab_rx_vm *vm, unsigned lane, unsigned ahead) {
+    const struct plab_rx_machine *machine = &vm->machine[lane];
+    for (unsigned i = 0; i < ahead; i++) {
+        uint64_t number = plab_rx_item_number(machine, address_ahead(machine, i));
+        want_item(vm, &vm->visit, lane * AHEAD_MAX + i, number);
     }
+}
+
+static void compute_missing(struct plab_rx_vm *vm) {
+    struct visit *visit = &vm->visit;
     if (visit->missing_count > 0) {
         vm->cache->items(vm->cache, visit->missing, visit->missing_count, visit->computed[0]);
+        visit->missing_count = 0;
     }
 }
 
@@ -98,10 +102,11 @@ static void run_stepwise(struct plab_rx_vm *vm) {
         for (unsigned i = 0; i < ahead; i++) {
             for (unsigned lane = 0; lane < vm->count; lane++) {
                 vm->machine[lane].step(&vm->machine[lane]);
+                if (i == 0) {
+                    want_items(vm, lane, ahead);
+                }
             }
-            if (i == 0) {
-                get_items(vm, ahead);
-            }
+            compute_missing(vm);
             for (unsigned lane = 0; lane < vm->count; lane++) {
                 plab_rx_machine_finish(&vm->machine[lane], vm->visit.item[lane * AHEAD_MAX + i]);
             }
