@@ -60,17 +60,21 @@ static uint32_t address_ahead(const struct plab_rx_machine *machine, unsigned ah
     return ahead == 0 ? machine->read : ahead == 1 ? machine->ma : machine->mx;
 }
 
-/* Notes one item: where it is, or where it will be once it has been computed. Either way memory is
- * asked for what is needed first. */
+/* Memory that an item needs first: itself, or the first of the cache lines that it is made of. */
+static const void *memory_of(const struct plab_rx_vm *vm, uint64_t number) {
+    return number < vm->dataset_items ? (const void *)(vm->dataset + number * PLAB_RX_ITEM_BYTES)
+                                      : plab_rx_cache_line(vm->cache, number);
+}
+
+/* Notes one item: where it is, or where it will be once it has been computed. */
 static void want_item(const struct plab_rx_vm *vm, struct visit *visit, size_t index,
                       uint64_t number) {
+    __builtin_prefetch(memory_of(vm, number));
     if (number < vm->dataset_items) {
         visit->item[index] = vm->dataset + number * PLAB_RX_ITEM_BYTES;
-        __builtin_prefetch(visit->item[index]);
     } else {
         visit->item[index] = visit->computed[visit->missing_count];
         visit->missing[visit->missing_count++] = number;
-        __builtin_prefetch(plab_rx_cache_line(vm->cache, number));
     }
 }
 
@@ -80,6 +84,15 @@ static void want_items(struct plab_rx_vm *vm, unsigned lane, unsigned ahead) {
     for (unsigned i = 0; i < ahead; i++) {
         uint64_t number = plab_rx_item_number(machine, address_ahead(machine, i));
         want_item(vm, &vm->visit, lane * AHEAD_MAX + i, number);
+    }
+}
+
+/* What is known already of the items after these. With several machines there is time enough until
+ * the last one has made its step. */
+static void ask_ahead(const struct plab_rx_vm *vm, const struct plab_rx_machine *machine) {
+    for (unsigned i = 1; i < (vm->params->v2 ? AHEAD_V2 : AHEAD_V1); i++) {
+        uint64_t number = plab_rx_item_number(machine, address_ahead(machine, i));
+        __builtin_prefetch(memory_of(vm, number));
     }
 }
 
@@ -104,6 +117,9 @@ static void run_stepwise(struct plab_rx_vm *vm) {
                 vm->machine[lane].step(&vm->machine[lane]);
                 if (i == 0) {
                     want_items(vm, lane, ahead);
+                }
+                if (i + 1 == ahead && vm->count == 1) {
+                    ask_ahead(vm, &vm->machine[lane]);
                 }
             }
             compute_missing(vm);
