@@ -7,7 +7,8 @@
  * arch/, all bit-exact with the portable one (tests/checkasm proves it).
  *
  * Rules for every kernel: no allocation, no global state, no errno, cannot fail; buffers don't
- * overlap unless said; the floating-point control word (MXCSR, FPCR) is left as it was found.
+ * overlap unless said; the floating-point control word (MXCSR, FPCR) is left as it was found unless
+ * said.
  * Buffers called "aligned" are 64-byte aligned by the caller; others have no alignment.
  *
  * Sources: [CNS008] CryptoNight Hash Function · [RXSPEC] RandomX specification.
@@ -109,11 +110,12 @@ typedef void plab_rx_items_fn(const struct plab_rx_cache *cache, const uint64_t 
 typedef plab_rx_items_fn *plab_rx_items_make_fn(const struct plab_rx_ss_program *program,
                                                 uint32_t programs, struct plab_codemem *code);
 
-/* The first part of one iteration of a machine's program; see pow/rx_machine.h. */
+/* The first part of one iteration of a machine's program; see pow/rx_machine.h. Leaves the control
+ * word as the program had it. */
 typedef void plab_rx_step_fn(struct plab_rx_machine *machine);
 
 /* All iterations of the programs of `count` machines, with items from the whole dataset (64-byte
- * aligned). */
+ * aligned). Leaves the control word as the last machine's program had it. */
 typedef void plab_rx_loop_fn(struct plab_rx_machine *machines, unsigned count,
                              const uint8_t *dataset);
 

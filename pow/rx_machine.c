@@ -209,11 +209,9 @@ static void mix_f_and_e(struct plab_rx_machine *m) {
 }
 
 static void step(struct plab_rx_machine *m) {
-    uint64_t saved = plab_rx_fpu_save();
     load_registers(m);
     plab_rx_fpu_set_rounding(m->rounding);
     plab_rx_machine_execute(m, m->program);
-    plab_rx_fpu_restore(saved);
     choose_items(m);
     mix_f_and_e(m);
 }

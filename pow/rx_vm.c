@@ -241,6 +241,8 @@ void plab_rx_vm_start(struct plab_rx_vm *vm, const struct plab_hash_input *input
 void plab_rx_vm_next(struct plab_rx_vm *vm, const struct plab_hash_input *inputs,
                      uint8_t (*out)[PLAB_HASH_BYTES]) {
     assert(vm->count > 0);
+    /* Between steps and after them there is only integer arithmetic, whatever the control word. */
+    const uint64_t control = plab_rx_fpu_save();
     run_programs(vm);
     if (inputs != NULL) {
         seed_generators(vm, inputs, vm->count);
@@ -257,6 +259,7 @@ void plab_rx_vm_next(struct plab_rx_vm *vm, const struct plab_hash_input *inputs
     if (inputs == NULL) {
         vm->count = 0;
     }
+    plab_rx_fpu_restore(control);
 }
 
 void plab_rx_vm_hash(struct plab_rx_vm *vm, const uint8_t *input, size_t input_len,

@@ -15,6 +15,8 @@
  * the end of an iteration that mixes it in is put off until the next machine's program has run. In
  * v2 the items of two iterations are known, and asked for every other round.
  *
+ * The control word stays as the last program had it, for whoever calls gives it back once a hash.
+ *
  * Source: [RXSPEC] section 4.6.2; System V ABI, AMD64 supplement, for what is saved.
  */
 #include "arch/x86/rx_jit.h"
@@ -340,8 +342,7 @@ static void ending(struct piece *p) {
 static void enter(uint8_t **at, unsigned isa) {
     plab_emit(at, UINT64_C(0x5641554154415553), 8); /* push rbx, rbp, r12, r13, r14 */
     plab_emit(at, 0x5741, 2);                       /* push r15 */
-    plab_emit(at, 0x18EC8348, 4);                   /* sub rsp, 24: calls find it aligned */
-    plab_emit(at, 0x241CAE0F, 4);                   /* stmxcsr [rsp] */
+    plab_emit(at, 0x08EC8348, 4);                   /* sub rsp, 8: calls find it aligned */
     plab_emit(at, 0xFD8948, 3);                     /* mov rbp, rdi */
     if ((isa & RX_JIT_BMI2) != 0) {
         plab_emit(at, 0x77F8C5, 3); /* vzeroupper */
@@ -349,8 +350,7 @@ static void enter(uint8_t **at, unsigned isa) {
 }
 
 static void leave(uint8_t **at) {
-    plab_emit(at, 0x2414AE0F, 4);                   /* ldmxcsr [rsp] */
-    plab_emit(at, 0x18C48348, 4);                   /* add rsp, 24 */
+    plab_emit(at, 0x08C48348, 4);                   /* add rsp, 8 */
     plab_emit(at, UINT64_C(0x5C415D415E415F41), 8); /* pop r15, r14, r13, r12 */
     plab_emit(at, 0xC35B5D, 3);                     /* pop rbp, rbx; ret */
 }

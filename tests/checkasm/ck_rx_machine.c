@@ -25,6 +25,7 @@ struct state {
     uint64_t r[8];
     uint64_t fe[16];
     uint32_t rounding, ma, mx, read, line[2];
+    uint32_t control; /* word, which a program leaves as it had it */
 };
 
 static struct plab_rx_params params;
@@ -131,12 +132,16 @@ static unsigned load(struct plab_rx_machine *machines, const struct ck_call *cal
     return count;
 }
 
-static void save(const struct plab_rx_machine *machines, unsigned count,
+/* `left` is the control word after the last program. */
+static void save(const struct plab_rx_machine *machines, unsigned count, uint32_t left,
                  const struct ck_call *call) {
     for (unsigned i = 0; i < count; i++) {
         const struct plab_rx_machine *m = &machines[i];
-        struct state state = {
-            .rounding = m->rounding, .ma = m->ma, .mx = m->mx, .line = {m->line[0], m->line[1]}};
+        struct state state = {.rounding = m->rounding,
+                              .ma = m->ma,
+                              .mx = m->mx,
+                              .line = {m->line[0], m->line[1]},
+                              .control = left};
         memcpy(state.r, m->r, sizeof state.r);
         memcpy(state.fe, m->fe, sizeof state.fe);
         memcpy(call->at[1] + i * sizeof state, &state, sizeof state);
@@ -154,8 +159,11 @@ static void invoke_loop(plab_any_fn *fn, const struct ck_call *call) {
         abort();
     }
     loop = (plab_rx_loop_fn *)ck_watch((plab_any_fn *)loop);
+    const uint64_t before = plab_rx_fpu_save();
     loop(machines, count, call->at[2]);
-    save(machines, count, call);
+    const uint32_t left = (uint32_t)ck_fp_get();
+    plab_rx_fpu_restore(before);
+    save(machines, count, left, call);
 }
 
 static void invoke_steps(plab_any_fn *fn, const struct ck_call *call) {
@@ -165,6 +173,7 @@ static void invoke_steps(plab_any_fn *fn, const struct ck_call *call) {
     if (!plab_codemem_close(&code) || !made) {
         abort();
     }
+    const uint64_t before = plab_rx_fpu_save();
     for (uint32_t i = 0; i < params.program_iterations; i++) {
         for (unsigned k = 0; k < count; k++) {
             struct plab_rx_machine *m = &machines[k];
@@ -172,7 +181,9 @@ static void invoke_steps(plab_any_fn *fn, const struct ck_call *call) {
             plab_rx_machine_finish(m, call->at[2] + plab_rx_item_number(m, m->read) * 64);
         }
     }
-    save(machines, count, call);
+    const uint32_t left = (uint32_t)ck_fp_get();
+    plab_rx_fpu_restore(before);
+    save(machines, count, left, call);
 }
 
 const struct ck_kernel ck_rx_step_make = {shape, NULL, invoke_steps};
