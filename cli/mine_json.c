@@ -58,6 +58,7 @@ json_t *plab_mine_json(const struct plab_mine *mine, const struct plab_miner_res
     json_object_set_new(root, "threads", json_integer(result->workers.threads));
     json_object_set_new(root, "pinned", json_integer(result->workers.pinned));
     json_object_set_new(root, "duty_percent", json_integer(config->workers.duty_percent));
+    json_object_set_new(root, "yields", json_boolean(config->workers.yields));
     json_object_set_new(root, "randomx_mode",
                         json_string(mode == PLAB_RX_AUTO ? "none" : plab_rx_mode_name(mode)));
     json_object_set_new(root, "dataset",

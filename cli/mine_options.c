@@ -104,6 +104,8 @@ enum plab_status plab_mine_parse(struct plab_mine *mine, int argc, char **argv, 
         PLAB_TUNE_OPTS(&o->tune),
         {0, "duty", PLAB_OPT_U64, &o->duty, "PERCENT",
          "hash only this share of the time (default 100)", 1, 100, NULL},
+        {0, "yield", PLAB_OPT_FLAG, &o->yield, NULL,
+         "give the processor up after each hash, as XMRig does", 0, 0, NULL},
         {'r', "retries", PLAB_OPT_U64, &o->retries, "N",
          "failures of a pool before the next (default 5)", 1, 1000, NULL},
         {'R', "retry-pause", PLAB_OPT_DURATION, &o->retry_pause_ms, "TIME",
@@ -245,6 +247,7 @@ static void set_workers(struct plab_mine *mine) {
     workers->lanes = (unsigned)o->tune.lanes;
     plab_tune_options_setup(&o->tune, &mine->cli, &workers->tune);
     workers->duty_percent = (unsigned)o->duty;
+    workers->yields = o->yield;
 }
 
 static enum plab_status set_solo(struct plab_mine *mine, struct plab_error *err) {

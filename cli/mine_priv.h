@@ -32,7 +32,7 @@ struct plab_mine_options {
     struct plab_tune_options tune;
     struct plab_tls_options tls;
     struct plab_mine_http_options http;
-    bool keepalive, no_pin, nicehash, allow_reconnect, control;
+    bool keepalive, no_pin, nicehash, allow_reconnect, control, yield;
 };
 
 /* What the machine has, for the summary. */

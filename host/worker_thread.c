@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One worker: takes the current job, hashes nonces until there is another one. */
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -230,6 +231,9 @@ static void hash_job(struct plab_worker *worker, struct plab_snapshot *snapshot)
             return; /* what is under way is for the old one */
         }
         keep_duty(worker);
+        if (worker->owner->yields) {
+            sched_yield();
+        }
     }
     if (source.ended) {
         nonces_used_up(worker, snapshot);

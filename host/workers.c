@@ -322,6 +322,7 @@ static struct plab_workers *workers_new(const struct plab_workers_config *config
         .lanes = config->lanes,
         .tune = config->tune,
         .duty_percent = config->duty_percent,
+        .yields = config->yields,
         .notify = config->notify,
         .notify_cookie = config->notify_cookie,
         .progress = config->progress,

@@ -69,6 +69,8 @@ struct plab_workers_config {
     struct plab_tune_setup tune;  /* RandomX over a whole dataset: after the first one is built;
                                      what it points to is borrowed as long as the workers live */
     unsigned duty_percent;        /* 1..100: share of each 100 ms that a worker hashes */
+    bool yields;                  /* sched_yield() after each group of hashes, as XMRig does unless
+                                     told otherwise: a system call for nothing if it is alone */
     void (*notify)(void *cookie); /* shares waiting, or the state changed; any thread, also from
                                      within a call of this interface; may be NULL */
     void *notify_cookie;

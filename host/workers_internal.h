@@ -63,6 +63,7 @@ struct plab_workers {
     uint64_t dataset_mem_bytes;
     enum plab_numa_policy numa;
     _Atomic unsigned duty_percent; /* relaxed: it only has to be seen soon */
+    bool yields;
     void (*notify)(void *cookie);
     void *notify_cookie;
     plab_seed_progress_fn *progress;

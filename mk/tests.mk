@@ -37,7 +37,7 @@ $(B)/tests/core-tests: $(call test_objects,$(CORE_TEST_SRC)) $(B)/libpowlab_core
 
 # tests/unit/test_workers.c proves with these that hashing allocates nothing; the last lets
 # tests/unit/test_failover.c give names that resolve to what they should not.
-WRAPPED := malloc calloc realloc aligned_alloc mmap getaddrinfo
+WRAPPED := malloc calloc realloc aligned_alloc mmap sched_yield getaddrinfo
 $(B)/tests/unit-tests: $(call test_objects,$(UNIT_TEST_SRC)) $(B)/libpowlab_app.a \
   $(B)/libpowlab_core.a
 	$(call say,LD,$@)

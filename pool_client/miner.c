@@ -70,8 +70,11 @@ static void on_tick(uv_timer_t *timer) {
     if (++miner->ticks % (per_report > 0 ? per_report : 1) == 0) {
         plab_miner_tell_rates(miner);
     }
-    plab_miner_offer_held(miner);
-    plab_miner_watch_exhaustion(miner);
+}
+
+static void on_watch(uv_timer_t *timer) {
+    plab_miner_offer_held(timer->data);
+    plab_miner_watch_exhaustion(timer->data);
 }
 
 static void on_grace_over(uv_timer_t *timer) {
@@ -160,6 +163,7 @@ static void close_all(struct plab_miner *miner) {
     plab_workers_destroy(&miner->workers);
     uv_close((uv_handle_t *)&miner->wake, NULL);
     uv_close((uv_handle_t *)&miner->tick, NULL);
+    uv_close((uv_handle_t *)&miner->watch, NULL);
     uv_close((uv_handle_t *)&miner->end, NULL);
     uv_close((uv_handle_t *)&miner->sigint, NULL);
     uv_close((uv_handle_t *)&miner->sigterm, NULL);
@@ -179,14 +183,16 @@ void plab_miner_finish(struct plab_miner *miner, enum plab_status status) {
 static void init_handles(struct plab_miner *miner) {
     uv_async_init(&miner->loop, &miner->wake, on_wake);
     uv_timer_init(&miner->loop, &miner->tick);
+    uv_timer_init(&miner->loop, &miner->watch);
     uv_timer_init(&miner->loop, &miner->end);
     uv_signal_init(&miner->loop, &miner->sigint);
     uv_signal_init(&miner->loop, &miner->sigterm);
-    miner->wake.data = miner->tick.data = miner->end.data = miner;
+    miner->wake.data = miner->tick.data = miner->watch.data = miner->end.data = miner;
     miner->sigint.data = miner->sigterm.data = miner;
     uv_signal_start(&miner->sigint, on_signal, SIGINT);
     uv_signal_start(&miner->sigterm, on_signal, SIGTERM);
     uv_timer_start(&miner->tick, on_tick, PLAB_MINER_TICK_MS, PLAB_MINER_TICK_MS);
+    uv_timer_start(&miner->watch, on_watch, PLAB_MINER_WATCH_MS / 2, PLAB_MINER_WATCH_MS);
     uv_timer_start(&miner->end, on_end, miner->config->duration_ms, 0);
 }
 

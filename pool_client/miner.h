@@ -40,8 +40,8 @@ struct plab_miner_guest {
 struct plab_miner_config {
     struct plab_client_config client;    /* its log is used for the miner's lines too */
     const struct plab_solo_config *solo; /* mine at that daemon; NULL: at the client's pools */
-    struct plab_workers_config workers; /* plan, kernels, pages, rx_mode, lanes, tune, duty_percent;
-                                           the callbacks are set by the miner */
+    struct plab_workers_config workers; /* plan, kernels, pages, rx_mode, lanes, tune, duty_percent,
+                                           yields; the callbacks are set by the miner */
     const struct plab_algo *algo;       /* for jobs that don't name one */
     bool nicehash;                      /* the top nonce byte is the pool's, whatever it says */
     uint32_t first_nonce;               /* where each job's nonces begin, without the pool's byte */

@@ -11,6 +11,7 @@
 
 #define PATIENCE_S 10      /* without nonces, before the session is renewed ... */
 #define PATIENCE_MAX_S 300 /* ... doubled each time up to that */
+#define LOOKS_PER_S (1000 / PLAB_MINER_WATCH_MS)
 
 static const struct plab_algo *algo_of(struct plab_miner *miner, const struct plab_stratum_job *job,
                                        struct plab_error *err) {
@@ -187,18 +188,18 @@ void plab_miner_watch_exhaustion(struct plab_miner *miner) {
     struct plab_workers_stats stats;
     plab_workers_stats(miner->workers, &stats);
     if (miner->state != PLAB_WORKERS_EXHAUSTED) {
-        miner->exhausted_ticks = 0;
+        miner->exhausted_looks = 0;
         note_progress(miner, stats.hashes);
         return;
     }
     miner->exhausted_hashes = stats.hashes;
-    if (++miner->exhausted_ticks == 1) {
+    if (++miner->exhausted_looks == 1) {
         plab_log_warn(miner->log,
                       "the job's nonces are used up; without another one the session is renewed "
                       "in %" PRIu64 " s",
                       miner->exhausted_patience);
-    } else if (miner->exhausted_ticks > miner->exhausted_patience) {
-        miner->exhausted_ticks = 0;
+    } else if (miner->exhausted_looks > miner->exhausted_patience * LOOKS_PER_S) {
+        miner->exhausted_looks = 0;
         miner->exhausted_patience = 2 * miner->exhausted_patience < PATIENCE_MAX_S
                                         ? 2 * miner->exhausted_patience
                                         : PATIENCE_MAX_S;

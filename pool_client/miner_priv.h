@@ -16,7 +16,8 @@
 #include "pool_client/rates.h"
 #include "pool_client/source.h"
 
-#define PLAB_MINER_TICK_MS 1000
+#define PLAB_MINER_TICK_MS 1000    /* counts are sampled and told ... */
+#define PLAB_MINER_WATCH_MS 500    /* ... and looked after what workers wait for */
 #define PLAB_MINER_JOBS_KEPT 16    /* of which shares may still come */
 #define PLAB_MINER_SEED_BURST 3    /* new seeds at once ... */
 #define PLAB_MINER_SEED_PAUSE_S 10 /* ... and then one every so often */
@@ -35,7 +36,7 @@ struct plab_miner {
     struct plab_error *err;
     uv_loop_t loop;
     uv_async_t wake;
-    uv_timer_t tick, end;
+    uv_timer_t tick, watch, end;
     uv_signal_t sigint, sigterm;
     struct plab_source source;
     size_t guests_begun;
@@ -44,8 +45,8 @@ struct plab_miner {
 
     uint64_t start_ns;
     uint64_t hashing_since_ns; /* 0: not hashing */
-    uint64_t ticks, exhausted_ticks;
-    uint64_t exhausted_patience; /* ticks without nonces before the session is renewed */
+    uint64_t ticks, exhausted_looks;
+    uint64_t exhausted_patience; /* seconds without nonces before the session is renewed */
     uint64_t exhausted_hashes;   /* counter when the nonces ended last */
     uint64_t open_shares;        /* sent and not answered */
     uint64_t answers;
@@ -95,10 +96,11 @@ void plab_miner_offer_held(struct plab_miner *miner);
 /* The session is over: its jobs are worth nothing. A dataset that is being built is finished. */
 void plab_miner_forget_jobs(struct plab_miner *miner);
 
-/* How long, in ticks, the first time. */
+/* How long, in seconds, the first time. */
 uint64_t plab_miner_first_patience(const struct plab_miner *miner);
 
-/* Renews the session when a job's nonces are used up and no other job comes; once a tick. */
+/* Renews the session when a job's nonces are used up and no other job comes; each
+ * PLAB_MINER_WATCH_MS. */
 void plab_miner_watch_exhaustion(struct plab_miner *miner);
 
 /* ---- miner_shares.c ---- */

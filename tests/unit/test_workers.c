@@ -44,6 +44,14 @@ WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
 WRAP(void *, mmap, (void *addr, size_t size, int prot, int flags, int fd, off_t offset),
      (addr, size, prot, flags, fd, offset))
 
+static atomic_uint yields;
+
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void) {
+    atomic_fetch_add(&yields, 1);
+    return 0;
+}
+
 /* ---- a set of workers and its owner ---- */
 
 struct fixture {
@@ -415,6 +423,28 @@ TEST(workers, duty_cycle_leaves_the_processor_alone) {
               (unsigned long long)(wall_ns / MS));
     wait_for_hashes(&f, 4);
     close_fixture(&f);
+}
+
+/* How often workers yield until there are 100 hashes. */
+static unsigned yields_of(bool wanted) {
+    struct fixture f;
+    struct plab_job job = make_job(&mini_cn, 1);
+    job.target = 0;
+    prepare(&f);
+    f.config.yields = wanted;
+    atomic_store(&yields, 0);
+    start(&f);
+    publish(&f, &job);
+    wait_for_hashes(&f, 100);
+    close_fixture(&f);
+    return atomic_load(&yields);
+}
+
+TEST(workers, yield_after_each_hash_only_on_wish) {
+    const unsigned without = yields_of(false), with = yields_of(true);
+    CHECK_U64(without, 0);
+    /* Of a worker whose job ends with the test the last one may be left out. */
+    CHECK_MSG(with >= 100 - PLAB_ARRAY_LEN(((struct fixture *)0)->slots), "%u yields", with);
 }
 
 TEST(workers, bad_jobs_are_refused_and_the_old_one_goes_on) {
