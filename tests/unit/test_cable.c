@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A cable's lanes in made-up time: when packets are due, which are lost. The cable itself between
  * two socket pairs, which are packet sockets to it. */
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
-#include "lab/cable_lane.h"
+#include "base/clock.h"
+#include "lab/cable.h"
 #include "tests/harness.h"
+#include "tests/unit/packets.h"
 
 #define MS UINT64_C(1000000)
+#define PATIENCE_S 20 /* with a cable that doesn't work */
 
 static struct plab_lane make(struct plab_lane_config config) {
     struct plab_lane lane;
@@ -139,4 +146,172 @@ TEST(cable, more_than_the_limit_is_dropped_at_the_entrance) {
     }
     CHECK_U64(lane.packets, 20);
     plab_lane_free(&lane);
+}
+
+/* ---- carrying ---- */
+
+/* A cable between two socket pairs: what the hosts hold of them, by the way that begins there. */
+struct laid {
+    struct plab_cable *cable;
+    int hosts[PLAB_CABLE_WAYS];
+};
+
+static struct laid lay(struct plab_cable_config config) {
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    struct laid laid;
+    struct plab_error err;
+    for (size_t way = 0; way < PLAB_CABLE_WAYS; way++) {
+        int pair[2];
+        CHECK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) == 0);
+        CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+        laid.hosts[way] = pair[0];
+        config.ends[way] = pair[1];
+    }
+    CHECK_MSG(plab_cable_start(&laid.cable, &config, &err) == PLAB_OK, "%s", err.text);
+    return laid;
+}
+
+static struct plab_cable_result take_up(struct laid *laid) {
+    struct plab_cable_result result;
+    plab_cable_stop(laid->cable, &result);
+    plab_cable_free(&laid->cable);
+    CHECK(laid->cable == NULL);
+    close(laid->hosts[PLAB_CABLE_TO_POOL]);
+    close(laid->hosts[PLAB_CABLE_TO_CLIENTS]);
+    return result;
+}
+
+static void say(const struct laid *laid, enum plab_cable_way way, const void *frame, size_t len) {
+    CHECK(send(laid->hosts[way], frame, len, 0) == (ssize_t)len);
+}
+
+/* What comes out of the other end, waited for. */
+static size_t hear(const struct laid *laid, enum plab_cable_way way, uint8_t out[PACKET_MAX]) {
+    int fd = laid->hosts[way == PLAB_CABLE_TO_POOL ? PLAB_CABLE_TO_CLIENTS : PLAB_CABLE_TO_POOL];
+    ssize_t n = recv(fd, out, PACKET_MAX, 0);
+    CHECK(n >= 0);
+    return (size_t)n;
+}
+
+static size_t compose(uint32_t seq, uint8_t out[PACKET_MAX]) {
+    const struct packet packet = {
+        .src = "10.20.0.2:40000", .dst = "203.0.113.7:3333", .seq = seq, .payload = "share"};
+    return packet_compose(&packet, out);
+}
+
+TEST(cable, carries_both_ways_after_the_delay) {
+    struct laid laid = lay((struct plab_cable_config){.delay_ns = 5 * MS, .jitter_ns = 2 * MS});
+    uint8_t frame[PACKET_MAX], got[PACKET_MAX];
+    for (unsigned way = 0; way < PLAB_CABLE_WAYS; way++) {
+        uint64_t start_ns = plab_clock_ns();
+        for (uint32_t i = 0; i < 20; i++) {
+            say(&laid, way, frame, compose(i, frame));
+        }
+        for (uint32_t i = 0; i < 20; i++) {
+            size_t len = compose(i, frame);
+            CHECK_U64(hear(&laid, way, got), len);
+            CHECK_MEM(got, frame, len);
+        }
+        CHECK(plab_clock_ns() - start_ns >= 3 * MS);
+    }
+    struct plab_cable_result result = take_up(&laid);
+    for (unsigned way = 0; way < PLAB_CABLE_WAYS; way++) {
+        CHECK_U64(result.ways[way].packets, 20);
+        CHECK_U64(result.ways[way].forwarded, 20);
+        CHECK(result.ways[way].late_sum_ns >= result.ways[way].late_max_ns);
+    }
+    CHECK_STR(result.failure, "");
+}
+
+/* Between two packets that are on their way for ever, a question of the link is answered. */
+TEST(cable, arp_neither_waits_nor_is_lost) {
+    struct laid laid =
+        lay((struct plab_cable_config){.delay_ns = 3600000 * MS, .loss_percent = 50});
+    uint8_t frame[PACKET_MAX], got[PACKET_MAX], arp[42] = {[12] = 0x08, [13] = 0x06, [41] = 7};
+    for (unsigned i = 0; i < 20; i++) {
+        say(&laid, PLAB_CABLE_TO_POOL, frame, compose(i, frame));
+        say(&laid, PLAB_CABLE_TO_POOL, arp, sizeof arp);
+        CHECK_U64(hear(&laid, PLAB_CABLE_TO_POOL, got), sizeof arp);
+        CHECK_MEM(got, arp, sizeof arp);
+    }
+    struct plab_cable_result result = take_up(&laid);
+    CHECK_U64(result.ways[PLAB_CABLE_TO_POOL].packets, 20);
+    CHECK_U64(result.ways[PLAB_CABLE_TO_POOL].forwarded, 0);
+}
+
+struct told {
+    size_t count;
+    struct plab_cable_loss losses[200];
+};
+
+static void take_loss(void *cookie, const struct plab_cable_loss *loss) {
+    struct told *told = cookie;
+    CHECK(told->count < PLAB_ARRAY_LEN(told->losses));
+    told->losses[told->count++] = *loss;
+}
+
+/* Losses are those of a lane with the same seed and number, each told with what it was. */
+TEST(cable, tells_each_loss) {
+    static struct told told;
+    struct plab_cable_config config = {.loss_percent = 30, .seed = 5};
+    struct plab_lane lane = make(
+        (struct plab_lane_config){.loss_percent = 30, .seed = 5, .number = PLAB_CABLE_TO_CLIENTS});
+    struct laid laid = lay(config);
+    uint8_t frame[PACKET_MAX], got[PACKET_MAX];
+    size_t len = compose(0, frame), lost = 0;
+    char text[PLAB_ENDPOINT_TEXT_LEN];
+    told.count = 0;
+    for (uint32_t i = 0; i < 200; i++) {
+        len = compose(i, frame);
+        say(&laid, PLAB_CABLE_TO_CLIENTS, frame, len);
+        if (put(&lane, i, i) != PLAB_LANE_LOST) {
+            CHECK_U64(hear(&laid, PLAB_CABLE_TO_CLIENTS, got), len);
+            CHECK_MEM(got, frame, len);
+        }
+        if (i == 100) {
+            plab_cable_losses(laid.cable, take_loss, &told);
+        }
+    }
+    struct plab_cable_result result;
+    plab_cable_stop(laid.cable, &result);
+    plab_cable_losses(laid.cable, take_loss, &told);
+    plab_lane_free(&lane);
+    CHECK_U64(told.count, result.ways[PLAB_CABLE_TO_CLIENTS].lost);
+    lane = make(
+        (struct plab_lane_config){.loss_percent = 30, .seed = 5, .number = PLAB_CABLE_TO_CLIENTS});
+    for (uint32_t i = 0; i < 200; i++) {
+        if (put(&lane, i, i) != PLAB_LANE_LOST || lost == told.count) {
+            continue;
+        }
+        const struct plab_cable_loss *loss = &told.losses[lost++];
+        CHECK_U64(loss->number, i);
+        CHECK(loss->way == PLAB_CABLE_TO_CLIENTS && loss->reason == PLAB_CABLE_LOSS);
+        CHECK_U64(loss->bytes, len - 14);
+        CHECK_U64(loss->protocol, PLAB_PROTOCOL_TCP);
+        CHECK_STR(plab_endpoint_text(&loss->src, text), "10.20.0.2:40000");
+        CHECK_STR(plab_endpoint_text(&loss->dst, text), "203.0.113.7:3333");
+    }
+    CHECK_U64(lost, told.count);
+    plab_lane_free(&lane);
+    take_up(&laid);
+}
+
+TEST(cable, an_end_that_takes_nothing_is_told) {
+    static struct told told;
+    struct laid laid = lay((struct plab_cable_config){.delay_ns = MS});
+    uint8_t frame[PACKET_MAX];
+    told.count = 0;
+    CHECK(shutdown(laid.hosts[PLAB_CABLE_TO_CLIENTS], SHUT_RDWR) == 0);
+    say(&laid, PLAB_CABLE_TO_POOL, frame, compose(0, frame));
+    for (uint64_t start_ns = plab_clock_ns(); told.count == 0;) {
+        CHECK(plab_clock_ns() - start_ns < PATIENCE_S * 1000 * MS);
+        plab_cable_losses(laid.cable, take_loss, &told);
+        sched_yield();
+    }
+    CHECK(told.losses[0].reason == PLAB_CABLE_PORT && told.losses[0].number == 0);
+    CHECK_STR(plab_cable_reason_name(told.losses[0].reason), "port");
+    CHECK_STR(plab_cable_way_name(told.losses[0].way), "to_pool");
+    struct plab_cable_result result = take_up(&laid);
+    CHECK_U64(result.ways[PLAB_CABLE_TO_POOL].port_drops, 1);
+    CHECK_U64(result.ways[PLAB_CABLE_TO_POOL].forwarded, 0);
 }
