@@ -58,11 +58,12 @@ static json_t *load_table(const char *folder, const char *name) {
     return json_pack("{s:o, s:o}", "columns", columns, "rows", rows);
 }
 
-/* What the charts mark: shares, jobs, phases, load, faults, logins. */
+/* What the charts mark: shares, jobs, phases, load, faults, lost packets, logins. */
 static bool is_of_interest(const char *event) {
     static const char *const kinds[] = {"share",      "job",       "block",         "login",
                                         "disconnect", "fault",     "phase_start",   "phase_end",
-                                        "load",       "run_start", "process_start", "process_exit"};
+                                        "load",       "run_start", "process_start", "process_exit",
+                                        "packet_lost"};
     for (size_t i = 0; i < PLAB_ARRAY_LEN(kinds); i++) {
         if (strcmp(event, kinds[i]) == 0) {
             return true;

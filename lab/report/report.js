@@ -163,7 +163,8 @@
   const kinds = [
     ["shares accepted", (e) => e.event === "share" && e.verdict === "accepted"],
     ["shares refused", (e) => e.event === "share" && e.verdict !== "accepted"],
-    ["jobs", (e) => e.event === "job"], ["faults", (e) => e.event === "fault"]];
+    ["jobs", (e) => e.event === "job"], ["faults", (e) => e.event === "fault"],
+    ["packets lost", (e) => e.event === "packet_lost"]];
   const counts = kinds.map(([, wanted]) => perSecond(wanted));
   const shown = kinds.map((_, i) => i).filter((i) => counts[i].some((n) => n > 0));
   chart("events a second", ["s", ...shown.map((i) => kinds[i][0])], counts[0].map((_, s) => [s, ...shown.map((i) => counts[i][s])]),
@@ -203,6 +204,23 @@
     const deviation = Math.sqrt(gaps.reduce((a, g) => a + (g - mean) ** 2, 0) / gaps.length);
     byId("gaps-fit").textContent = `${gaps.length} gaps, mean ${mean.toFixed(3)} s, coefficient of variation ${(deviation / mean).toFixed(2)}
       (1 for a Poisson process, 0 for a clock).`;
+  }
+
+  // ---- network ----
+  const network = report.network, cable = network && network.cable;
+  byId("network-section").hidden = !network;
+  byId("cable-section").hidden = !cable;
+  for (const [key, value] of Object.entries(network || {})) {
+    if (key !== "cable") byId("network").append(element("dt", key.replaceAll("_", " ")), element("dd", String(value)));
+  }
+  if (cable) {
+    fillTable(byId("cable"),
+      [["way"], ["packets", "n"], ["arrived", "n"], ["lost", "n"], ["lost %", "n"], ["dropped", "n"], ["missed", "n"], ["late, mean ms", "n"], ["most", "n"]],
+      [["to the pool", cable.to_pool], ["to the clients", cable.to_clients]].map(([name, way]) => row([[name], [number(way.packets), "n"],
+        [number(way.forwarded), "n"], [number(way.lost), "n"], [number(way.packets > 0 ? (100 * way.lost) / way.packets : null, 2), "n"],
+        [number(way.queue_drops + way.port_drops), "n"], [number(way.missed), way.missed ? "n warn" : "n"],
+        [number(way.late_mean_ms, 3), "n"], [number(way.late_max_ms, 3), "n"]])));
+    if (cable.failure) byId("network").append(element("dt", "failure"), element("dd", cable.failure));
   }
 
   // ---- flows ----
