@@ -5,7 +5,9 @@
  * only, and when there is more to be found. Both are processes of their own, one at a time: tracing
  * would get in the way of waiting for children.
  */
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,10 +23,31 @@ static const uint64_t look_after_ns[] = {UINT64_C(700000000), UINT64_C(100000000
 #define SYSCALLS_MS 1000 /* a tenth of the time; it slows down who makes many */
 #define STOP_GRACE_MS 100
 
+/* Adds up what the samples say that they cost. Nobody else can tell: when processes are reaped,
+ * their times are one sum, that of the workers with them. */
+static void count_cost(struct plab_run *run) {
+    char path[PATH_MAX], *line = NULL;
+    size_t cap = 0;
+    FILE *lines = fopen(plab_run_path(run->record, path, "raw/observed.jsonl"), "re");
+    if (lines != NULL && fseek(lines, run->observed_at, SEEK_SET) == 0) {
+        while (getline(&line, &cap, lines) > 0) {
+            json_t *sample = json_loads(line, 0, NULL);
+            run->sampling_cpu_s += json_number_value(json_object_get(sample, "cpu_s"));
+            json_decref(sample);
+        }
+        run->observed_at = ftell(lines);
+    }
+    free(line);
+    if (lines != NULL) {
+        fclose(lines);
+    }
+}
+
 /* It wrote what it saw, or why it couldn't; others needn't wait for the next second. */
 static void on_sampled(struct plab_child *child) {
     struct plab_run *run = child->cookie;
     struct plab_error why = {.text = ""};
+    count_cost(run);
     enum plab_status status =
         run->stopping ? PLAB_OK : plab_run_observe_tick(run, plab_clock_ns(), &why);
     if (status != PLAB_OK) {

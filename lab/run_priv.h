@@ -124,6 +124,8 @@ struct plab_run {
     bool has_self;
     struct plab_process_cpu self;
     struct plab_run_mean self_mean;
+    long observed_at;      /* raw/observed.jsonl was read up to here for what samples cost ... */
+    double sampling_cpu_s; /* ... which is this since the last tick */
     struct plab_run_mean host_means[PLAB_SCENARIO_PHASES_MAX];
     struct plab_run_mean worker_means[PLAB_SCENARIO_PHASES_MAX];
 };

@@ -139,14 +139,18 @@ static void sample_host(struct plab_run *run, struct plab_timeline_row *row) {
     run->host = host;
 }
 
+/* This process and the samples that ended since the last tick. */
 static void sample_self(struct plab_run *run, uint64_t elapsed_ns, struct plab_timeline_row *row) {
+    const double elapsed_s = (double)elapsed_ns * 1e-9;
     struct plab_process_cpu self;
     row->lab_cpu_percent_of_one = NAN;
     bool got = plab_procstat_process(run->config->proc_root, (int)getpid(), &self, NULL) == PLAB_OK;
     if (got && run->has_self) {
         row->lab_cpu_percent_of_one =
-            plab_procstat_process_percent(&run->self, &self, elapsed_ns, sysconf(_SC_CLK_TCK));
-        add_to_mean(&run->self_mean, row->lab_cpu_percent_of_one, (double)elapsed_ns * 1e-9);
+            plab_procstat_process_percent(&run->self, &self, elapsed_ns, sysconf(_SC_CLK_TCK)) +
+            100 * run->sampling_cpu_s / elapsed_s;
+        add_to_mean(&run->self_mean, row->lab_cpu_percent_of_one, elapsed_s);
+        run->sampling_cpu_s = 0;
     }
     run->has_self = got;
     run->self = self;
@@ -236,6 +240,7 @@ void plab_run_recorder_finish(struct plab_run *run) {
         run->record->phases[i].host_busy_percent = mean_of(&run->host_means[i]);
         run->record->phases[i].workers_cpu_percent_of_one = mean_of(&run->worker_means[i]);
     }
+    run->self_mean.sum += 100 * run->sampling_cpu_s; /* of what ended after the last tick */
     run->record->lab_cpu_percent_of_one = mean_of(&run->self_mean);
     for (size_t i = 0; i < run->slot_count; i++) {
         plab_procwatch_close(&run->slots[i].watch);

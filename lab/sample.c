@@ -136,5 +136,6 @@ enum plab_status plab_sample_take(json_t **out, int pid, const struct plab_sampl
                      words_json(pid, "environ", true), "nice", getpriority(PRIO_PROCESS, (id_t)pid),
                      "threads", (int)threads, "rounding", rounding, "syscalls", syscalls, "maps",
                      maps_json(pid), "until_ns", (json_int_t)until_ns);
+    json_object_set_new(*out, "cpu_s", json_real((double)plab_clock_process_cpu_ns() * 1e-9));
     return *out != NULL ? PLAB_OK : plab_fail(err, PLAB_E_NOMEM, "not enough memory for a sample");
 }

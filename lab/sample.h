@@ -10,6 +10,7 @@
  *   syscalls: {seconds, calls, counts: {name: calls}} or {absent: reason} (lab/syscalls.h),
  *   maps: [{bytes, resident_bytes, huge_bytes, entropy_bits}] or {absent: reason},
  *   until_ns: from t_ns to here the process was stopped now and then, by the looks and the counting
+ *   cpu_s: processor time of the process that takes the sample, since its start: what it costs
  */
 #ifndef PLAB_LAB_SAMPLE_H
 #define PLAB_LAB_SAMPLE_H

@@ -31,7 +31,7 @@ struct plab_timeline_row {
     double rate_hps;                                     /* of all workers together */
     double hashes_total, accepted_total, rejected_total; /* as the workers count them */
     double host_busy_percent, host_steal_percent;        /* 100: all CPUs */
-    double lab_cpu_percent_of_one;                       /* the recorder itself */
+    double lab_cpu_percent_of_one;                       /* the recorder, its samples too */
     const struct plab_timeline_process *processes;       /* as many as names were given */
 };
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands in for `powlab pool` and `powlab mine` in tests/unit/test_run.c: the same options and files,
-# no hashing. FAKE_POOL and FAKE_MINE choose how they misbehave.
+# no hashing; and for `powlab lab exec` and `powlab lab sample`, whose samples cost 2 s, they say. FAKE_POOL and FAKE_MINE choose how they misbehave.
 now_ns() {
     # hundredths of a second since boot; FAKE_SKEW_CS is what CLOCK_MONOTONIC is behind
     read -r up _ </proc/uptime
@@ -89,4 +89,15 @@ mine() {
     done
 }
 
-"$verb"
+lab() {
+    case $1 in
+    exec)
+        while [ "$1" != -- ]; do shift; done
+        shift
+        exec "$@"
+        ;;
+    sample) echo '{"event":"sample","cpu_s":2.0}' ;;
+    esac
+}
+
+"$verb" "$@"

@@ -56,6 +56,9 @@ static void remove_folder(const char *folder) {
 static const struct plab_detector_file *detectors;
 static size_t detector_count;
 
+/* The fake, when processes are sampled. */
+static const char *guard;
+
 static void run(const char *text, const char *pool, const char *mine, struct outcome *out) {
     struct plab_scenario scenario;
     memset(out, 0, sizeof *out);
@@ -70,6 +73,7 @@ static void run(const char *text, const char *pool, const char *mine, struct out
         .scenario = &scenario,
         .scale = 1,
         .program = "tests/unit/fake_powlab.sh",
+        .guard = guard,
         .out = out->folder,
         .proc_root = "/proc",
         .sys_root = "tests/vectors/sensors/laptop/sys",
@@ -181,6 +185,23 @@ TEST(run, truth_and_timeline) {
     char login[64];
     snprintf(login, sizeof login, "hello from lab-%s-v-1", out.record.id);
     CHECK_U64(count_lines(&out, "logs/worker-v-1.log", login), 1);
+    done(&out);
+}
+
+/* The samplers' own time, too: 2 s each of the pool's and the worker's, if there was time for both.
+ */
+TEST(run, what_recording_costs) {
+    struct outcome out;
+    guard = "tests/unit/fake_powlab.sh";
+    run("name: sampled\npool: {difficulty: 7}\nworkers: [{name: w}]\n"
+        "phases: [{name: one, duration: 3300ms}]\n",
+        "", "", &out);
+    guard = NULL;
+    check_end(&out, PLAB_OK, PLAB_RUN_COMPLETED);
+    size_t samples = count_lines(&out, "raw/observed.jsonl", "\"cpu_s\":2.0");
+    double said = 200.0 * (double)samples / 3.3, told = out.record.lab_cpu_percent_of_one;
+    CHECK(samples == 1 || samples == 2);
+    CHECK_MSG(told > 0.7 * said && told < said + 60, "%f %% of one", told);
     done(&out);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/prng.h"
 #include "lab/memmap.h"
 #include "lab/rounding.h"
@@ -169,6 +170,8 @@ TEST(sample, of_a_program) {
     CHECK_STR(names[0], "PLAB_TEST_URL"); /* names of variables, never what is in them */
     CHECK_STR(names[1], "HOME");
     CHECK(seen[0] == 3 && seen[1] + seen[2] + seen[3] == 0);
+    double cpu_s = json_real_value(json_object_get(sample, "cpu_s"));
+    CHECK(cpu_s > 0 && cpu_s <= (double)plab_clock_process_cpu_ns() * 1e-9);
     json_decref(sample);
     end_child(pid);
     CHECK(plab_sample_take(&sample, pid, &(struct plab_sample_plan){1, 1, 0}, &err) ==
