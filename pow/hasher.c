@@ -32,7 +32,7 @@ unsigned plab_hasher_lanes_default(const struct plab_algo *algo, const struct pl
         return 1;
     }
     if (!whole_dataset) {
-        return PLAB_RX_LANES_LOCKSTEP;
+        return algo->rx->v2 ? PLAB_RX_LANES_LOCKSTEP_V2 : PLAB_RX_LANES_LOCKSTEP_V1;
     }
     return algo->rx->v2 ? 2 : 3; /* measured: docs/performance.md */
 }

@@ -26,8 +26,8 @@ struct plab_hash_input {
 unsigned plab_hasher_lanes_max(const struct plab_algo *algo);
 
 /* Lanes that suit `algo` with these kernels, before anything was measured: several over a whole
- * dataset, where one hash computes while another waits for memory; four where items are computed,
- * since they are computed together; one where programs are interpreted, so that a
+ * dataset, where one hash computes while another waits for memory; four or five where items are
+ * computed, since they are computed together; one where programs are interpreted, so that a
  * group doesn't take seconds. */
 unsigned plab_hasher_lanes_default(const struct plab_algo *algo, const struct plab_kernels *kernels,
                                    bool whole_dataset);

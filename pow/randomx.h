@@ -87,9 +87,11 @@ void plab_rx_dataset_fill(const struct plab_rx_cache *cache, uint64_t first, uin
 /* Machines that one VM has at most: what a batch of shares is verified in. */
 #define PLAB_RX_LANES_MAX 8
 
-/* What suits lockstep: items of four machines, two or three of each, are enough to be computed
- * together, and the scratchpads of more don't share a core's caches well (docs/performance.md). */
-#define PLAB_RX_LANES_LOCKSTEP 4
+/* What suits lockstep: the items of four machines, two of each, or in v2 of five, three of each,
+ * fill vectors of eight, and the scratchpads of more don't share a core's caches well
+ * (docs/performance.md). */
+#define PLAB_RX_LANES_LOCKSTEP_V1 4
+#define PLAB_RX_LANES_LOCKSTEP_V2 5
 
 /* Of these, so many run in one loop over a dataset; more are taken in groups. */
 #define PLAB_RX_LOOP_LANES_MAX 4
