@@ -259,6 +259,18 @@ if [ "$(id -u)" -eq 0 ]; then
     check "by name, with the reason and the remedy" grep -q \
         'network.delay_ms and network.loss_percent: cannot make a packet socket: .*; run as root; or leave these keys out' "$work/said"
     check "and the run's report says so" grep -q '"complete": false' "$work/raw/report.json"
+
+    run=$work/cut
+    "$POWLAB" lab run --detectors none --out "$run" "$work/far.yaml" >"$work/said" 2>&1 &
+    pid=$!
+    check "a run whose cable is cut works" wait_for 20 grep -q '"login":"lab-[0-9a-f]*-own"' "$run/raw/pool-ledger.jsonl"
+    nsenter -n -t "$(sed -n 's/.*"process_start","process":"pool".*"pid":\([0-9]*\).*/\1/p' "$run/raw/lab-events.jsonl")" \
+        ip link delete pool0
+    wait $pid
+    check "goes on to its end" grep -q '"end": "completed"' "$run/report.json"
+    check "and tells what happened" grep -q '"failure": "the pool.s end: Network is down"' "$run/report.json"
+    check "what was on the way is told too" grep -q '"packet_lost","way":"to_pool","reason":"port"' "$run/truth.jsonl"
+    check "without leftovers as well" wait_for 10 nothing_left
 fi
 
 # ---- other ends ----
