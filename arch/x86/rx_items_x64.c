@@ -316,14 +316,14 @@ bool plab_rx_items_compile(const struct rx_items_maker *maker,
 
 /* ---- without vectors ---- */
 
-enum { ONE, FOUR, FORMS };
+enum { ONE, MANY, FORMS };
 
 /* Items of a block where there are many. */
-#define BLOCK 4
+#define BLOCK 8
 
 static const struct rx_items_shape shape_of[FORMS] = {
     [ONE] = {0, 1, RX_ITEMS_ASK_BEFORE},
-    [FOUR] = {0, BLOCK, RX_ITEMS_ASK_BESIDE},
+    [MANY] = {0, BLOCK, RX_ITEMS_ASK_BESIDE},
 };
 
 /* `lines` has room for BLOCK pointers more. */
@@ -334,7 +334,7 @@ static void run_scalars(const struct plab_rx_cache *cache, uint32_t program, uin
         lines[count + i] = lines[i];
         __builtin_prefetch(lines[i]);
     }
-    rx_items_run(cache, FOUR, program, state, lines, blocks);
+    rx_items_run(cache, MANY, program, state, lines, blocks);
     rx_items_run(cache, ONE, program, state + first * PLAB_RX_ITEM_WORDS, lines + first,
                  count - first);
 }
