@@ -24,7 +24,8 @@
 
 struct plab_cable {
     int ends[PLAB_CABLE_WAYS], stop_fd;
-    bool over[PLAB_CABLE_WAYS]; /* an end vanished */
+    bool over[PLAB_CABLE_WAYS];         /* an end vanished */
+    uint64_t empty_ns[PLAB_CABLE_WAYS]; /* nothing waited at an end then */
     struct plab_lane lanes[PLAB_CABLE_WAYS];
     struct plab_cable_result result;
     pthread_t thread;
@@ -65,12 +66,12 @@ static void keep_loss(struct plab_cable *cable, const struct plab_cable_loss *lo
 }
 
 static void note_loss(struct plab_cable *cable, enum plab_cable_way way,
-                      enum plab_cable_reason reason, uint64_t number, const uint8_t *frame,
-                      size_t len) {
+                      enum plab_cable_reason reason, uint64_t t_ns, uint64_t number,
+                      const uint8_t *frame, size_t len) {
     struct plab_frame parsed;
     struct plab_cable_loss loss = {.way = way,
                                    .reason = reason,
-                                   .t_ns = plab_clock_ns(),
+                                   .t_ns = t_ns,
                                    .number = number,
                                    .bytes = len > ETH_HLEN ? len - ETH_HLEN : 0};
     if (plab_frame_parse(&parsed, PLAB_LINK_ETHERNET, frame, len)) {
@@ -115,7 +116,26 @@ static bool send_on(const struct plab_cable *cable, enum plab_cable_way way, con
     return send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-static void take_frame(struct plab_cable *cable, enum plab_cable_way way, size_t len) {
+/* When a frame came: the kernel has stamped it by the wall clock. Whatever is done to that one, it
+ * wasn't before its end was last seen empty. The order of readings makes it rather too late. */
+static uint64_t arrival_of(const struct plab_cable *cable, enum plab_cable_way way,
+                           struct msghdr *message) {
+    struct timespec stamp = {0};
+    uint64_t wall_ns = plab_clock_wall_ns(), now_ns = plab_clock_ns(), came_ns = wall_ns;
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one != NULL;
+         one = CMSG_NXTHDR(message, one)) {
+        if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_TIMESTAMPNS) {
+            memcpy(&stamp, CMSG_DATA(one), sizeof stamp);
+            came_ns = (uint64_t)stamp.tv_sec * 1000000000 + (uint64_t)stamp.tv_nsec;
+        }
+    }
+    uint64_t age_ns = wall_ns > came_ns ? wall_ns - came_ns : 0;
+    uint64_t most_ns = now_ns - cable->empty_ns[way];
+    return now_ns - (age_ns < most_ns ? age_ns : most_ns);
+}
+
+static void take_frame(struct plab_cable *cable, enum plab_cable_way way, uint64_t t_ns,
+                       size_t len) {
     struct plab_lane *lane = &cable->lanes[way];
     struct plab_cable_totals *totals = &cable->result.ways[way];
     uint64_t number = lane->packets;
@@ -123,26 +143,48 @@ static void take_frame(struct plab_cable *cable, enum plab_cable_way way, size_t
         (void)send_on(cable, way, cable->frame, len); /* hosts ask again */
         return;
     }
-    enum plab_lane_fate fate = plab_lane_put(lane, plab_clock_ns(), cable->frame, len);
+    enum plab_lane_fate fate = plab_lane_put(lane, t_ns, cable->frame, len);
     totals->packets++;
     totals->lost += fate == PLAB_LANE_LOST;
     totals->queue_drops += fate == PLAB_LANE_FULL;
     if (fate != PLAB_LANE_UNDER_WAY) {
-        note_loss(cable, way, fate == PLAB_LANE_LOST ? PLAB_CABLE_LOSS : PLAB_CABLE_QUEUE, number,
-                  cable->frame, len);
+        note_loss(cable, way, fate == PLAB_LANE_LOST ? PLAB_CABLE_LOSS : PLAB_CABLE_QUEUE, t_ns,
+                  number, cable->frame, len);
     }
 }
 
+/* Reads a frame; negative with errno when there is none. */
+static ssize_t read_frame(struct plab_cable *cable, enum plab_cable_way way, uint64_t *came_ns) {
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(struct timespec))];
+    } control;
+    struct iovec frame = {cable->frame, sizeof cable->frame};
+    struct msghdr message = {.msg_iov = &frame,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(cable->ends[way], &message, MSG_DONTWAIT);
+    if (n >= 0) {
+        *came_ns = arrival_of(cable, way, &message);
+    }
+    return n;
+}
+
 static void take_some(struct plab_cable *cable, enum plab_cable_way way) {
+    uint64_t start_ns = plab_clock_ns(), came_ns = 0;
     for (unsigned i = 0; i < AT_ONCE; i++) {
-        ssize_t n = recv(cable->ends[way], cable->frame, sizeof cable->frame, MSG_DONTWAIT);
-        if (n < 0) {
-            if (errno != EAGAIN && errno != EINTR) {
-                end_vanished(cable, way, errno);
-            }
-            return;
+        ssize_t n = read_frame(cable, way, &came_ns);
+        if (n >= 0) {
+            take_frame(cable, way, came_ns, (size_t)n);
+            continue;
         }
-        take_frame(cable, way, (size_t)n);
+        if (errno == EAGAIN) {
+            cable->empty_ns[way] = start_ns;
+        } else if (errno != EINTR) {
+            end_vanished(cable, way, errno);
+        }
+        return;
     }
 }
 
@@ -159,7 +201,8 @@ static void send_due(struct plab_cable *cable, enum plab_cable_way way) {
             totals->late_max_ns = late_ns > totals->late_max_ns ? late_ns : totals->late_max_ns;
         } else {
             totals->port_drops++;
-            note_loss(cable, way, PLAB_CABLE_PORT, packet->number, packet->bytes, packet->len);
+            note_loss(cable, way, PLAB_CABLE_PORT, now_ns, packet->number, packet->bytes,
+                      packet->len);
         }
         plab_lane_pop(lane);
     }
@@ -225,6 +268,9 @@ static enum plab_status begin(struct plab_cable *cable, const struct plab_cable_
                                               .seed = config->seed,
                                               .number = way,
                                               .limit = PLAB_LANE_LIMIT};
+        const int on = 1; /* without stamps a frame came when it is read */
+        (void)setsockopt(cable->ends[way], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+        cable->empty_ns[way] = plab_clock_ns();
         status = plab_lane_init(&cable->lanes[way], &lane, err);
     }
     if (status != PLAB_OK) {

@@ -6,9 +6,10 @@
  *
  * The ends are packet sockets (lab/netns.h). A thread of its own carries packets, since the
  * laboratory's loop may stand still for longer than a delay. A packet's delay counts from when the
- * thread reads it, so that it is never shorter than asked for; on a busy machine it is longer by
- * what the thread waits for a processor, which is measured: as root, where it may come before
- * others, some 0.02 ms, else some tenths of a millisecond and at times several milliseconds.
+ * kernel had it at the end of the cable, so that it is never shorter than asked for; on a busy
+ * machine it is longer by what the thread waits for a processor, which is measured: as root, where
+ * it may come before others, some hundredths of a millisecond, else some tenths and at times
+ * several milliseconds; more where the kernel itself holds a processor.
  *
  * ARP passes at once and unharmed: it belongs to a link, and a path of many links, which is what
  * has delay and loss, carries none.
@@ -47,7 +48,7 @@ const char *plab_cable_reason_name(enum plab_cable_reason reason);
 struct plab_cable_loss {
     enum plab_cable_way way;
     enum plab_cable_reason reason;
-    uint64_t t_ns;    /* when that was decided: CLOCK_MONOTONIC */
+    uint64_t t_ns;    /* CLOCK_MONOTONIC: when it came, or should have gone out */
     uint64_t number;  /* of the packet on this way, from 0 */
     size_t bytes;     /* of its IP packet */
     uint8_t protocol; /* PLAB_PROTOCOL_...; 0: another one, and no endpoints */

@@ -23,7 +23,7 @@ enum plab_status plab_lane_init(struct plab_lane *lane, const struct plab_lane_c
                                 struct plab_error *err) {
     assert(config->jitter_ns <= config->delay_ns && config->limit > 0);
     *lane = (struct plab_lane){.config = *config, .prng = prng_of(config->seed, config->number)};
-    lane->ring = calloc(config->limit, sizeof(void *));
+    lane->ring = calloc(config->limit, sizeof(struct plab_lane_packet *));
     return lane->ring != NULL ? PLAB_OK
                               : plab_fail(err, PLAB_E_NOMEM, "not enough memory for a cable");
 }
