@@ -54,14 +54,14 @@ struct rx_items_vector {
 
 #define RX_ITEMS_NO_NEXT 8
 
-/* When lines are prefetched, and whose. The first way and the last are for the few items of
- * lockstep hashing: these lines pass by the second level cache, which the scratchpads need. */
+/* When lines are prefetched, and whose. */
 enum rx_items_ask {
-    RX_ITEMS_ASK_BEFORE, /* of all blocks of one scalar item each, before a round */
     RX_ITEMS_ASK_BESIDE, /* of the next block, meanwhile. Behind the lines of the last block the
                             caller puts as many pointers to something harmless, and it prefetches
                             those of the first block */
-    RX_ITEMS_ASK_AFTER,  /* of the block, for the next round */
+    RX_ITEMS_ASK_AFTER,  /* of the block, for the next round, as soon as they are known: for the few
+                            items of lockstep hashing. These lines pass by the second level cache,
+                            which the scratchpads need */
 };
 
 /* A form of blocks. */

@@ -19,7 +19,7 @@ enum { SCALAR, LARGE, GROUP, PAIR, FORMS };
 #define PART (RX_ITEMS_BATCH / LARGE_ITEMS * LARGE_ITEMS)
 
 static const struct rx_items_shape shape_of[FORMS] = {
-    [SCALAR] = {0, 1, RX_ITEMS_ASK_BEFORE},
+    [SCALAR] = {0, 1, RX_ITEMS_ASK_AFTER},
     [LARGE] = {LARGE_GROUPS, LARGE_SCALARS, RX_ITEMS_ASK_BESIDE},
     [GROUP] = {1, 0, RX_ITEMS_ASK_AFTER},
     [PAIR] = {2, 0, RX_ITEMS_ASK_AFTER},

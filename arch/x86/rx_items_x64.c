@@ -173,18 +173,6 @@ static void emit_prefetch(struct ss_emit *e, unsigned hint, size_t item) {
     ss_int(e, SS_PREFETCH, hint, ss_mem(SS_RAX, 0), 0);
 }
 
-/* Those of all blocks, of one item each. */
-static void emit_prefetch_few(struct ss_emit *e) {
-    ss_int(e, SS_MOV_STORE, RX_ITEMS_COUNT, ss_reg(SS_RDX), 0);
-    ss_int(e, SS_MOV_STORE, RX_ITEMS_LINES, ss_reg(SS_R9), 0);
-    const uint8_t *loop = e->at;
-    ss_int(e, SS_MOV_LOAD, SS_RAX, ss_mem(SS_R9, 0), 0);
-    ss_int(e, SS_PREFETCH, SS_NTA, ss_mem(SS_RAX, 0), 0);
-    emit_imm32(e, 0, SS_R9, sizeof(uint64_t *));
-    emit_imm32(e, 5, SS_RDX, 1);
-    emit_jnz(e, loop);
-}
-
 /* One instruction of the program for all items, with its share of the prefetches. */
 static void emit_instr(struct round *r, uint32_t i) {
     const struct plab_rx_ss_program *program = r->program;
@@ -251,9 +239,6 @@ static void emit_round(struct round *r) {
     ss_int(e, SS_MOV_STORE, SS_R8, ss_reg(RX_ITEMS_MASK), 0);
     if (groups(r) > 0) {
         r->maker->vector->enter(e);
-    }
-    if (r->form->ask == RX_ITEMS_ASK_BEFORE) {
-        emit_prefetch_few(e);
     }
     const uint8_t *loop = e->at;
     emit_block(r);
@@ -322,7 +307,7 @@ enum { ONE, MANY, FORMS };
 #define BLOCK 8
 
 static const struct rx_items_shape shape_of[FORMS] = {
-    [ONE] = {0, 1, RX_ITEMS_ASK_BEFORE},
+    [ONE] = {0, 1, RX_ITEMS_ASK_AFTER},
     [MANY] = {0, BLOCK, RX_ITEMS_ASK_BESIDE},
 };
 
