@@ -34,7 +34,7 @@ struct side {
     struct plab_evidence evidence;
     double parts[RATIOS], wholes[RATIOS]; /* of counters, sums */
     struct values up, down, gaps, cpu, switches, faults, rss, huge;
-    double bytes_per_packet, packets_per_minute;
+    double bytes_per_packet, packets_per_minute, watts;
     double modes[4]; /* shares of the looks at threads that hashed */
     struct plab_syscalls syscalls;
     char keys[256], ja3[64], no_syscalls[120]; /* the latter: why there are none */
@@ -138,6 +138,36 @@ static void take_processes(struct side *side) {
         }
     }
 #undef COLUMN
+}
+
+/* All packages together, after the warm-up. */
+static void take_power(struct side *side) {
+    char path[PATH_MAX + 32];
+    struct plab_table host;
+    struct values watts;
+    side->watts = NAN;
+    snprintf(path, sizeof path, "%s/host.csv", side->evidence.folder);
+    if (!alloc_values(&watts) || plab_table_read(&host, path, NULL) != PLAB_OK) {
+        free(watts.items);
+        return; /* an older run's folder, or a damaged file: as without a sensor */
+    }
+    const size_t time = plab_table_column(&host, "t_s");
+    for (size_t row = 0; row < host.row_count; row++) {
+        double sum = 0, packages = 0;
+        for (size_t i = 0; i < host.column_count; i++) {
+            const char *name = host.fields[i];
+            if (strstr(name, "package") != NULL && strstr(name, "_watts") != NULL) {
+                sum += plab_table_number(&host, row, i);
+                packages++;
+            }
+        }
+        if (packages > 0 && plab_table_number(&host, row, time) >= WARM_UP_S) {
+            add(&watts, sum);
+        }
+    }
+    side->watts = mean_of(&watts);
+    plab_table_free(&host);
+    free(watts.items);
 }
 
 /* "273|0|448" and "1|-1|1": lengths and directions of the first packets. */
@@ -279,6 +309,7 @@ static enum plab_status take(struct side *side, const char *folder, struct plab_
     enum plab_status status = plab_evidence_load(&side->evidence, folder, err);
     if (status == PLAB_OK) {
         take_processes(side);
+        take_power(side);
         take_flows(side);
         take_rounding(side);
         take_syscalls(side);
@@ -355,6 +386,8 @@ static void compare_host(struct plab_fidelity *out, struct side *a, struct side 
         plab_fidelity_relative(median_of(&a->rss), median_of(&b->rss)), 0.1, why);
     put(out, "huge pages", "relative difference",
         plab_fidelity_relative(median_of(&a->huge), median_of(&b->huge)), 0.1, why);
+    put(out, "power", "relative difference", plab_fidelity_relative(a->watts, b->watts), 0.1,
+        "one of the runs has no power of the processor's packages (most virtual machines)");
     for (size_t mode = 0; mode < 4; mode++) {
         variation += fabs(a->modes[mode] - b->modes[mode]) / 2;
     }

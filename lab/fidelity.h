@@ -20,6 +20,7 @@
  *                      (without seconds in which a sample was taken: each look at a process, and
  *                      each system call that is counted, makes it switch; so does cpu leave them)
  *   memory             resident memory and explicit huge pages, medians: difference by the larger
+ *   power              of all packages together, mean after ten seconds: difference by the larger
  *   ipc, cache, branch instructions a cycle, cache misses an instruction, mispredictions a branch,
  *                      from hardware counters: difference by the larger
  *   syscalls           cosine distance of the system calls of the workers, by name

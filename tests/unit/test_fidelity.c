@@ -140,6 +140,14 @@ TEST(fidelity, of_two_runs) {
     CHECK_STR(named(&all, "syscalls")->reason,
               "in one of the runs no miner's system calls were counted");
     CHECK(named(&all, "switches")->distance > 0.3); /* 90 in the second of the sample */
+    CHECK(isnan(named(&all, "power")->distance));
+    CHECK(strstr(named(&all, "power")->reason, "no power of the processor's packages") != NULL);
+    put(a, "host.csv",
+        "t_s,rapl_0_package_0_watts,rapl_0_0_core_watts,rapl_1_package_1_watts\n9,1,1,1\n"
+        "11,40,9,10\n12,50,9,20\n");
+    put(b, "host.csv", "t_s,rapl_0_package_0_watts\n11,44\n12,46\n");
+    CHECK(plab_fidelity_compare(&all, a, b, &err) == PLAB_OK);
+    CHECK(near(named(&all, "power")->distance, 0.25)); /* 60 and 45 watts */
     CHECK(plab_fidelity_compare(&all, a, "/tmp", &err) == PLAB_E_INPUT);
     snprintf(command, sizeof command, "rm -r %s %s", a, b);
     CHECK(system(command) == 0);
