@@ -18,8 +18,8 @@
 #define AHEAD_V2 3
 #define AHEAD_MAX 3
 
-/* Code is written where code was run a while ago: what is still in the instruction cache makes each
- * store into it wait (docs/performance.md). */
+/* Code is written where code was run a while ago: over code that has just run, compiling takes
+ * twice as long (docs/performance.md). */
 #define CODE_AREAS 3
 
 /* What a machine needs beside it. */
