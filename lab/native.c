@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lab/detector.h"
+#include "lab/flow_score.h"
 #include "lab/sigma.h"
 
 typedef enum plab_status native_fn(const struct plab_detector_file *file,
@@ -238,63 +239,22 @@ static enum plab_status process_cpu(const struct plab_detector_file *file,
     return PLAB_OK;
 }
 
-/* ---- flows, by numbers that encryption doesn't hide ---- */
+/* ---- flows, by numbers (lab/flow_score.h) ---- */
 
-/* What the rules ask of one flow, of the client's direction. */
-struct flow {
-    char key[120];
-    double end_s, duration_s, packets, bytes_per_packet, packets_per_minute;
-    double plain, syn, rst, fin; /* shares of the packets, 0 to 1; plain: only ACK and PSH */
-    bool to_lower_port;
-};
+typedef int score_fn(const struct plab_flow_figures *flow);
 
-static bool get_flow(const struct plab_table *table, size_t row, struct flow *out) {
-#define NUMBER(name) plab_table_number(table, row, plab_table_column(table, name))
-    double client = NUMBER("src_port"), server = NUMBER("dst_port");
-    out->packets = NUMBER("packets_fwd");
-    out->duration_s = NUMBER("duration_s");
-    out->end_s = NUMBER("end_t_s");
-    out->bytes_per_packet = NUMBER("bytes_fwd") / out->packets;
-    out->packets_per_minute = out->packets / out->duration_s * 60;
-    out->syn = NUMBER("syn_fwd") / out->packets;
-    out->rst = NUMBER("rst_fwd") / out->packets;
-    out->fin = NUMBER("fin_fwd") / out->packets;
-#undef NUMBER
-    out->plain = 1 - out->syn - out->rst - out->fin;
-    out->to_lower_port = client > server;
-    plab_evidence_flow_key(out->key, sizeof out->key, (unsigned)client, (unsigned)server);
-    return out->packets > 0 && out->duration_s > 0;
+static int conditions(const struct plab_flow_figures *flow) {
+    return __builtin_popcount(plab_flow_conditions(flow));
 }
 
-static bool within(double value, double low, double high) {
-    return value >= low && value <= high;
-}
-
-/* Vesely and Zadnik, "How to detect cryptocurrency miners? By traffic forensics!", 2019: nine
- * conditions, of which `score` (here 8) must hold. */
-static int vesely_zadnik(const struct flow *flow) {
-    return (within(flow->bytes_per_packet, 35, 80) || within(flow->bytes_per_packet, 105, 110)) +
-           !within(flow->packets, 5, 40) +
-           (within(flow->packets_per_minute, 2, 8) || within(flow->packets_per_minute, 40, 5300)) +
-           (flow->duration_s > 300) + (flow->plain > 0.9) + (flow->syn < 0.05) +
-           (flow->rst < 0.01) + (flow->fin < 0.05) + flow->to_lower_port;
-}
-
-/* The passive half of CESNET's miner_detector (NEMEA): points, 9 are enough. The active half, which
- * asks the server, is not done. */
-static int nemea(const struct flow *flow) {
-    return (flow->plain >= 0.8 ? 2 : 0) + (within(flow->bytes_per_packet, 50, 130) ? 2 : 0) +
-           (within(flow->packets, 10, 20) ? 0 : 1) +
-           (within(flow->packets_per_minute, 8, 30) ? 2 : 0) + (flow->to_lower_port ? 3 : 0) +
-           (flow->duration_s >= 300 ? 3 : 0);
-}
-
-static void score_flows(const struct plab_evidence *evidence, double enough,
-                        int (*score)(const struct flow *), struct plab_alerts *alerts) {
+static void score_flows(const struct plab_evidence *evidence, double enough, score_fn *score,
+                        struct plab_alerts *alerts) {
     for (size_t row = 0; row < evidence->flows.row_count; row++) {
-        struct flow flow;
-        if (get_flow(&evidence->flows, row, &flow) && score(&flow) >= enough) {
-            plab_alerts_add(alerts, flow.key, flow.end_s,
+        struct plab_flow_figures flow;
+        if (plab_flow_figures_read(&flow, &evidence->flows, row) && score(&flow) >= enough) {
+            char key[120];
+            plab_evidence_flow_key(key, sizeof key, flow.client_port, flow.server_port);
+            plab_alerts_add(alerts, key, flow.end_s,
                             "%d points: %.0f packets of %.0f bytes, %.1f a minute, for %.0f s",
                             score(&flow), flow.packets, flow.bytes_per_packet,
                             flow.packets_per_minute, flow.duration_s);
@@ -306,7 +266,7 @@ static enum plab_status flow_conditions(const struct plab_detector_file *file,
                                         const struct plab_evidence *evidence,
                                         struct plab_alerts *alerts, struct plab_error *err) {
     (void)err;
-    score_flows(evidence, plab_detector_option(options_of(file)->score, 8), vesely_zadnik, alerts);
+    score_flows(evidence, plab_detector_option(options_of(file)->score, 8), conditions, alerts);
     return PLAB_OK;
 }
 
@@ -314,7 +274,8 @@ static enum plab_status flow_points(const struct plab_detector_file *file,
                                     const struct plab_evidence *evidence,
                                     struct plab_alerts *alerts, struct plab_error *err) {
     (void)err;
-    score_flows(evidence, plab_detector_option(options_of(file)->score, 9), nemea, alerts);
+    score_flows(evidence, plab_detector_option(options_of(file)->score, 9), plab_flow_points,
+                alerts);
     return PLAB_OK;
 }
 
