@@ -85,13 +85,18 @@ static json_t *syscalls_json(int pid, unsigned window_ms) {
         free(seen);
         return absent_json(&why);
     }
-    json_t *counts = json_object();
+    char text[PLAB_SYSCALLS_GRAM_LEN];
+    json_t *counts = json_object(), *grams = json_object();
     for (size_t i = 0; i < seen->count; i++) {
         json_object_set_new(counts, seen->items[i].name,
                             json_integer((json_int_t)seen->items[i].calls));
     }
-    json_t *result = json_pack("{s:f, s:I, s:o}", "seconds", seen->seconds, "calls",
-                               (json_int_t)seen->calls, "counts", counts);
+    for (size_t i = 0; i < seen->gram_count; i++) {
+        plab_syscalls_gram_text(seen, i, text);
+        json_object_set_new(grams, text, json_integer((json_int_t)seen->grams[i].times));
+    }
+    json_t *result = json_pack("{s:f, s:I, s:o, s:o}", "seconds", seen->seconds, "calls",
+                               (json_int_t)seen->calls, "counts", counts, "grams", grams);
     free(seen);
     return result;
 }

@@ -7,7 +7,8 @@
  * As a JSON object:
  *   t_ns, event "sample", pid, comm, exe, argv[], env[] (names), nice, threads,
  *   rounding: {looks, threads: [{tid, seen[4]}]} or {absent: reason},
- *   syscalls: {seconds, calls, counts: {name: calls}} or {absent: reason} (lab/syscalls.h),
+ *   syscalls: {seconds, calls, counts: {name: calls}, grams: {"name name name name name": times}}
+ *     or {absent: reason} (lab/syscalls.h),
  *   maps: [{bytes, resident_bytes, huge_bytes, entropy_bits}] or {absent: reason},
  *   until_ns: from t_ns to here the process was stopped now and then, by the looks and the counting
  *   cpu_s: processor time of the process that takes the sample, since its start: what it costs

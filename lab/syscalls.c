@@ -52,6 +52,7 @@ static const struct {
     CALL(faccessat),
     CALL(fcntl),
     CALL(fdatasync),
+    CALL(flock),
     CALL(fstat),
     CALL(fsync),
     CALL(futex),
@@ -148,15 +149,15 @@ static void name_of(char out[PLAB_SYSCALLS_NAME_LEN], uint32_t arch, uint64_t nu
     snprintf(out, PLAB_SYSCALLS_NAME_LEN, "syscall-%llu", (unsigned long long)number);
 }
 
-/* ---- histograms ---- */
+/* ---- what was counted ---- */
 
-void plab_syscalls_add(struct plab_syscalls *out, const char *name, double calls) {
+size_t plab_syscalls_add(struct plab_syscalls *out, const char *name, double calls) {
     size_t i = 0;
     while (i < out->count && strcmp(out->items[i].name, name) != 0) {
         i++;
     }
     if (i == PLAB_SYSCALLS_MAX) {
-        return;
+        return i;
     }
     if (i == out->count) {
         out->items[i] = (struct plab_syscalls_one){.calls = 0};
@@ -165,6 +166,61 @@ void plab_syscalls_add(struct plab_syscalls *out, const char *name, double calls
     }
     out->items[i].calls += calls;
     out->calls += calls;
+    return i;
+}
+
+static bool is_gram(const struct plab_syscalls_gram *gram,
+                    const uint16_t calls[PLAB_SYSCALLS_GRAM]) {
+    return memcmp(gram->calls, calls, sizeof gram->calls) == 0;
+}
+
+static void add_gram(struct plab_syscalls *out, const uint16_t calls[PLAB_SYSCALLS_GRAM],
+                     double times) {
+    size_t i = 0;
+    while (i < out->gram_count && !is_gram(&out->grams[i], calls)) {
+        i++;
+    }
+    if (i == PLAB_SYSCALLS_GRAMS_MAX) {
+        return;
+    }
+    if (i == out->gram_count) {
+        out->grams[i] = (struct plab_syscalls_gram){.times = 0};
+        memcpy(out->grams[i].calls, calls, sizeof out->grams[i].calls);
+        out->gram_count++;
+    }
+    out->grams[i].times += times;
+}
+
+void plab_syscalls_gram_text(const struct plab_syscalls *seen, size_t gram,
+                             char out[PLAB_SYSCALLS_GRAM_LEN]) {
+    size_t used = 0;
+    for (size_t i = 0; i < PLAB_SYSCALLS_GRAM; i++) {
+        const char *name = seen->items[seen->grams[gram].calls[i]].name;
+        used += (size_t)snprintf(out + used, PLAB_SYSCALLS_GRAM_LEN - used, "%s%s",
+                                 i > 0 ? " " : "", name);
+    }
+}
+
+void plab_syscalls_add_gram(struct plab_syscalls *out, const char *text, double times) {
+    char words[PLAB_SYSCALLS_GRAM_LEN], *rest = words;
+    uint16_t calls[PLAB_SYSCALLS_GRAM];
+    size_t count = 0;
+    if (strlen(text) >= sizeof words) {
+        return;
+    }
+    memcpy(words, text, strlen(text) + 1);
+    for (const char *word; (word = strsep(&rest, " ")) != NULL; count++) {
+        size_t item = count < PLAB_SYSCALLS_GRAM && strlen(word) < PLAB_SYSCALLS_NAME_LEN
+                          ? plab_syscalls_add(out, word, 0)
+                          : PLAB_SYSCALLS_MAX;
+        if (item == PLAB_SYSCALLS_MAX) {
+            return;
+        }
+        calls[count] = (uint16_t)item;
+    }
+    if (count == PLAB_SYSCALLS_GRAM) {
+        add_gram(out, calls, times);
+    }
 }
 
 static double product(const struct plab_syscalls *a, const struct plab_syscalls *b) {
@@ -184,12 +240,36 @@ double plab_syscalls_distance(const struct plab_syscalls *a, const struct plab_s
     return lengths > 0 ? fmax(0, 1 - product(a, b) / lengths) : NAN;
 }
 
+static bool has_gram(const struct plab_syscalls *seen, const char *text) {
+    char other[PLAB_SYSCALLS_GRAM_LEN];
+    for (size_t i = 0; i < seen->gram_count; i++) {
+        plab_syscalls_gram_text(seen, i, other);
+        if (strcmp(text, other) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+double plab_syscalls_gram_distance(const struct plab_syscalls *a, const struct plab_syscalls *b) {
+    char text[PLAB_SYSCALLS_GRAM_LEN];
+    size_t both = 0;
+    for (size_t i = 0; i < a->gram_count; i++) {
+        plab_syscalls_gram_text(a, i, text);
+        both += has_gram(b, text);
+    }
+    size_t either = a->gram_count + b->gram_count - both;
+    return a->gram_count > 0 && b->gram_count > 0 ? 1 - (double)both / (double)either : NAN;
+}
+
 /* ---- counting ---- */
 
 struct thread {
     int tid;
     bool gone, entered; /* has made a call since the window began */
     uint64_t ip, sp;    /* where it was then */
+    size_t call_count;
+    uint16_t last[PLAB_SYSCALLS_GRAM]; /* calls, the newest one last */
 };
 
 struct count {
@@ -212,6 +292,19 @@ static bool is_resumed(const struct thread *thread, const struct __ptrace_syscal
            info->instruction_pointer - thread->ip <= 4;
 }
 
+static void take_name(struct plab_syscalls *out, struct thread *thread, const char *name) {
+    size_t item = plab_syscalls_add(out, name, 1);
+    if (item == PLAB_SYSCALLS_MAX) {
+        thread->call_count = 0; /* the sequence is broken */
+        return;
+    }
+    memmove(&thread->last[0], &thread->last[1], sizeof thread->last - sizeof thread->last[0]);
+    thread->last[PLAB_SYSCALLS_GRAM - 1] = (uint16_t)item;
+    if (++thread->call_count >= PLAB_SYSCALLS_GRAM) {
+        add_gram(out, thread->last, 1);
+    }
+}
+
 static void take_call(struct count *count, struct thread *thread) {
     struct __ptrace_syscall_info info;
     char name[PLAB_SYSCALLS_NAME_LEN];
@@ -221,7 +314,7 @@ static void take_call(struct count *count, struct thread *thread) {
     if (!is_resumed(thread, &info) &&
         !(info.arch == NATIVE_ARCH && info.entry.nr == SYS_restart_syscall)) {
         name_of(name, info.arch, info.entry.nr);
-        plab_syscalls_add(count->out, name, 1);
+        take_name(count->out, thread, name);
     }
     thread->entered = true;
 }

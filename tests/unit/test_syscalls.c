@@ -122,6 +122,18 @@ TEST(syscalls, of_a_known_loop) {
     CHECK_MSG(seen.calls == of(&seen, "getppid") + yields, "others, such as %s",
               seen.items[seen.count - 1].name);
     CHECK(seen.seconds >= 0.05);
+    /* Four sequences, one from each place in the loop. */
+    char text[PLAB_SYSCALLS_GRAM_LEN];
+    CHECK_U64(seen.gram_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        plab_syscalls_gram_text(&seen, i, text);
+        CHECK_MSG(strcmp(text, "getppid getppid getppid sched_yield getppid") == 0 ||
+                      strcmp(text, "getppid getppid sched_yield getppid getppid") == 0 ||
+                      strcmp(text, "getppid sched_yield getppid getppid getppid") == 0 ||
+                      strcmp(text, "sched_yield getppid getppid getppid sched_yield") == 0,
+                  "%s", text);
+        CHECK(fabs(seen.grams[i].times - yields) <= 2);
+    }
     await_round(shared->rounds + 1); /* let go of, it goes on */
     end(pid);
 }
@@ -193,4 +205,36 @@ TEST(syscalls, distance_of_histograms) {
     CHECK(fabs(plab_syscalls_distance(&c, &none) - 1) < 1e-9);
     none = (struct plab_syscalls){.count = 0};
     CHECK(isnan(plab_syscalls_distance(&a, &none)));
+}
+
+TEST(syscalls, distance_of_sequences) {
+    struct plab_syscalls a = {.count = 0}, b = {.count = 0}, none = {.count = 0};
+    char text[PLAB_SYSCALLS_GRAM_LEN];
+    plab_syscalls_add(&b, "write", 9); /* so that the same names have other numbers */
+    plab_syscalls_add_gram(&a, "read read read read write", 1);
+    plab_syscalls_add_gram(&a, "read read read write read", 50);
+    plab_syscalls_add_gram(&a, "read read write read read", 1);
+    plab_syscalls_add_gram(&b, "read read read read write", 7);
+    plab_syscalls_add_gram(&b, "read read read read write", 7);
+    plab_syscalls_add_gram(&b, "read read read write read", 1);
+    plab_syscalls_add_gram(&b, "futex futex futex futex futex", 1);
+    CHECK_U64(b.gram_count, 3);
+    CHECK(b.calls == 9 && b.grams[0].times == 14);                 /* a sequence adds no calls */
+    CHECK(fabs(plab_syscalls_gram_distance(&a, &b) - 0.5) < 1e-9); /* 2 of 4 */
+    CHECK(plab_syscalls_gram_distance(&a, &a) == 0);
+    CHECK(isnan(plab_syscalls_gram_distance(&a, &none)));
+    /* What is no sequence of five names is none. */
+    static const char *const bad[] = {"", "a", "a b c d", "a b c d e f",
+                                      "a b c d 0123456789012345678901234567890123456789"};
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(bad); i++) {
+        plab_syscalls_add_gram(&none, bad[i], 1);
+    }
+    CHECK_U64(none.gram_count, 0);
+    for (int i = 0; i < PLAB_SYSCALLS_GRAMS_MAX + 3; i++) { /* full: what came first stays */
+        snprintf(text, sizeof text, "n%d a a a n%d", i / 100, i % 100);
+        plab_syscalls_add_gram(&none, text, 1);
+    }
+    CHECK_U64(none.gram_count, PLAB_SYSCALLS_GRAMS_MAX);
+    plab_syscalls_gram_text(&none, 0, text);
+    CHECK_STR(text, "n0 a a a n0");
 }
