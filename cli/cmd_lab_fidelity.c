@@ -16,10 +16,10 @@ static const struct plab_verb verb = {
     .usage = "[options] RUN_A RUN_B",
     .examples = "  powlab lab fidelity runs/ours runs/theirs\n",
     .notes = "Prints a distance for each channel (0: the same), with its statistic and target:\n"
-             "sizes and messages on the wire, TLS, gaps between shares, CPU, context switches,\n"
-             "faults, memory, rounding modes, system calls, hardware counters. A channel that one\n"
-             "run lacks is absent, with the reason. The targets are aims, not verdicts: the exit "
-             "code is 0.\n",
+             "messages and sizes on the wire, flow rules, TLS, gaps between shares, CPU,\n"
+             "switches, faults, memory, mappings, rounding modes, system calls and their\n"
+             "order, hardware counters. A channel that one run lacks is absent, with the\n"
+             "reason. The targets are aims, not verdicts: the exit code is 0.\n",
     .has_json = true,
 };
 
@@ -44,10 +44,12 @@ static void print_table(const struct plab_fidelity *fidelity) {
     printf("%-12s %-22s %8s %8s\n", "channel", "statistic", "distance", "target");
     for (size_t i = 0; i < fidelity->count; i++) {
         const struct plab_fidelity_channel *one = &fidelity->channels[i];
-        printf("%-12s %-22s", one->name, one->statistic);
         if (isnan(one->distance)) {
-            printf(" %8s %8s  %s\n", "absent", "", one->reason);
-        } else if (isnan(one->target)) {
+            printf("%-12s absent: %s\n", one->name, one->reason);
+            continue;
+        }
+        printf("%-12s %-22s", one->name, one->statistic);
+        if (isnan(one->target)) {
             printf(" %8.3f %8s\n", one->distance, "-");
         } else {
             printf(" %8.3f %8.3f  %s\n", one->distance, one->target,

@@ -75,6 +75,22 @@ double plab_fidelity_ks_exponential(double *a, size_t count) {
     return most;
 }
 
+double plab_fidelity_apart(double *a, size_t a_count, double *b, size_t b_count) {
+    double apart = 0, sum_a = 0, sum_b = 0;
+    if (a_count == 0 || b_count == 0) {
+        return NAN;
+    }
+    sort(a, a_count);
+    sort(b, b_count);
+    for (size_t i = 1; i <= a_count || i <= b_count; i++) { /* from the end: the largest first */
+        double x = i <= a_count ? a[a_count - i] : 0, y = i <= b_count ? b[b_count - i] : 0;
+        apart += fabs(x - y);
+        sum_a += x;
+        sum_b += y;
+    }
+    return apart > 0 ? apart / fmax(sum_a, sum_b) : 0;
+}
+
 double plab_fidelity_relative(double a, double b) {
     double larger = fmax(fabs(a), fabs(b));
     return larger > 0 ? fabs(a - b) / larger : a - b; /* NAN stays NAN */
