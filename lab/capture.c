@@ -38,9 +38,16 @@ struct plab_capture {
     struct plab_capture_result result;
     uint32_t port_count;
     struct port ports[PLAB_CAPTURE_INTERFACES_MAX];
-    int stop_fd;
     bool failed;
     pthread_t thread;
+    /* What others ask of the thread, and its answer. */
+    int wake_fd;
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    bool stopping, over;
+    const char *filter; /* NULL: none is asked for */
+    enum plab_status status;
+    struct plab_error *err;
 };
 
 /* ---- the filter ---- */
@@ -132,35 +139,30 @@ static enum plab_status open_port(struct plab_capture *capture, const char *name
     return status;
 }
 
-static enum plab_status open_ports(struct plab_capture *capture, struct plab_error *err) {
-    enum plab_status status = PLAB_OK;
-    for (uint32_t i = 0; status == PLAB_OK && i < capture->config.interface_count; i++) {
-        status = open_port(capture, capture->config.interfaces[i], err);
-    }
-    return status;
-}
-
 /* Sockets belong to the namespace that they were made in, a thread can be in another one. */
 struct opening {
     struct plab_capture *capture;
+    const struct plab_capture_interface *interface;
     struct plab_error *err;
     enum plab_status status;
 };
 
 static void *open_in_namespace(void *cookie) {
     struct opening *opening = cookie;
-    opening->status = setns(opening->capture->config.netns, CLONE_NEWNET) == 0
-                          ? open_ports(opening->capture, opening->err)
+    opening->status = setns(opening->interface->netns, CLONE_NEWNET) == 0
+                          ? open_port(opening->capture, opening->interface->name, opening->err)
                           : plab_fail(opening->err, PLAB_E_RESOURCE,
                                       "cannot enter the network namespace: %s", strerror(errno));
     return NULL;
 }
 
-static enum plab_status open_all(struct plab_capture *capture, struct plab_error *err) {
-    struct opening opening = {.capture = capture, .err = err};
+static enum plab_status open_there(struct plab_capture *capture,
+                                   const struct plab_capture_interface *interface,
+                                   struct plab_error *err) {
+    struct opening opening = {.capture = capture, .interface = interface, .err = err};
     pthread_t thread;
-    if (capture->config.netns < 0) {
-        return open_ports(capture, err);
+    if (interface->netns < 0) {
+        return open_port(capture, interface->name, err);
     }
     int code = pthread_create(&thread, NULL, open_in_namespace, &opening);
     if (code != 0) {
@@ -170,6 +172,14 @@ static enum plab_status open_all(struct plab_capture *capture, struct plab_error
     return opening.status;
 }
 
+static enum plab_status open_all(struct plab_capture *capture, struct plab_error *err) {
+    enum plab_status status = PLAB_OK;
+    for (uint32_t i = 0; status == PLAB_OK && i < capture->config.interface_count; i++) {
+        status = open_there(capture, &capture->config.interfaces[i], err);
+    }
+    return status;
+}
+
 static enum plab_status open_file(struct plab_capture *capture, struct plab_error *err) {
     const struct plab_capture_config *config = &capture->config;
     enum plab_status status = plab_pcapng_create(&capture->writer, config->path, err);
@@ -177,7 +187,7 @@ static enum plab_status open_file(struct plab_capture *capture, struct plab_erro
         status = plab_pcapng_add_section(capture->writer, config->comment, err);
     }
     for (uint32_t i = 0; status == PLAB_OK && i < capture->port_count; i++) {
-        status = plab_pcapng_add_interface(capture->writer, config->interfaces[i],
+        status = plab_pcapng_add_interface(capture->writer, config->interfaces[i].name,
                                            (unsigned)pcap_datalink(capture->ports[i].pcap),
                                            SNAP_BYTES, config->filter, err);
     }
@@ -244,7 +254,8 @@ static bool take_all(struct plab_capture *capture, struct port *port) {
     int n = pcap_dispatch(port->pcap, -1, take_packet, cookie);
     if (n < 0) {
         port->over = true;
-        note_failure(capture, capture->config.interfaces[port->number], pcap_geterr(port->pcap));
+        note_failure(capture, capture->config.interfaces[port->number].name,
+                     pcap_geterr(port->pcap));
     }
     return n > 0;
 }
@@ -257,13 +268,30 @@ static void flush(struct plab_capture *capture) {
     }
 }
 
-/* Waits for packets or the end; false: there was nothing for `timeout_ms`, or this is the end. */
+static void answer(struct plab_capture *capture) {
+    eventfd_t ignored;
+    (void)eventfd_read(capture->wake_fd, &ignored);
+    pthread_mutex_lock(&capture->lock);
+    if (capture->filter != NULL) {
+        capture->status = PLAB_OK;
+        for (uint32_t i = 0; capture->status == PLAB_OK && i < capture->port_count; i++) {
+            struct port *port = &capture->ports[i];
+            capture->status =
+                port->over ? PLAB_OK : set_filter(port->pcap, capture->filter, capture->err);
+        }
+        capture->filter = NULL;
+        pthread_cond_signal(&capture->answered);
+    }
+    pthread_mutex_unlock(&capture->lock);
+}
+
+/* Waits for packets or for being asked something; false: there was nothing for `timeout_ms`. */
 static bool take_some(struct plab_capture *capture, bool until_stopped, int timeout_ms) {
     struct pollfd fds[PLAB_CAPTURE_INTERFACES_MAX + 1];
     nfds_t count = 0;
     bool any = false;
     if (until_stopped) {
-        fds[count++] = (struct pollfd){.fd = capture->stop_fd, .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = capture->wake_fd, .events = POLLIN};
     }
     for (uint32_t i = 0; i < capture->port_count; i++) {
         int fd = capture->ports[i].over ? -1 : capture->ports[i].fd; /* poll() passes over -1 */
@@ -279,15 +307,29 @@ static bool take_some(struct plab_capture *capture, bool until_stopped, int time
         }
     }
     flush(capture);
-    return until_stopped ? fds[0].revents == 0 : any;
+    if (until_stopped && fds[0].revents != 0) {
+        answer(capture);
+    }
+    return until_stopped || any;
+}
+
+static bool is_stopping(struct plab_capture *capture) {
+    pthread_mutex_lock(&capture->lock);
+    bool stopping = capture->stopping;
+    pthread_mutex_unlock(&capture->lock);
+    return stopping;
 }
 
 static void *capture_until_stopped(void *cookie) {
     struct plab_capture *capture = cookie;
-    while (take_some(capture, true, -1)) {
+    while (!is_stopping(capture) && take_some(capture, true, -1)) {
     }
     while (!capture->failed && take_some(capture, false, LAST_WAIT_MS)) {
     }
+    pthread_mutex_lock(&capture->lock);
+    capture->over = true;
+    pthread_cond_signal(&capture->answered);
+    pthread_mutex_unlock(&capture->lock);
     return NULL;
 }
 
@@ -297,17 +339,19 @@ static void free_all(struct plab_capture *capture) {
     for (uint32_t i = 0; i < capture->port_count; i++) {
         pcap_close(capture->ports[i].pcap);
     }
-    if (capture->stop_fd >= 0) {
-        close(capture->stop_fd);
+    if (capture->wake_fd >= 0) {
+        close(capture->wake_fd);
     }
+    pthread_cond_destroy(&capture->answered);
+    pthread_mutex_destroy(&capture->lock);
     free(capture);
 }
 
 static enum plab_status begin(struct plab_capture *capture, struct plab_error *err) {
     enum plab_status status = open_all(capture, err);
     if (status == PLAB_OK) {
-        capture->stop_fd = eventfd(0, EFD_CLOEXEC);
-        status = capture->stop_fd >= 0 ? open_file(capture, err)
+        capture->wake_fd = eventfd(0, EFD_CLOEXEC);
+        status = capture->wake_fd >= 0 ? open_file(capture, err)
                                        : plab_fail(err, PLAB_E_RESOURCE,
                                                    "cannot make an eventfd: %s", strerror(errno));
     }
@@ -331,7 +375,9 @@ enum plab_status plab_capture_start(struct plab_capture **out,
         return plab_fail(err, PLAB_E_NOMEM, "not enough memory to capture");
     }
     capture->config = *config;
-    capture->stop_fd = -1;
+    capture->wake_fd = -1;
+    pthread_mutex_init(&capture->lock, NULL);
+    pthread_cond_init(&capture->answered, NULL);
     plab_capture_clock_init(&capture->clock, config->anchor_ns, config->anchor_wall_ns);
     enum plab_status status = begin(capture, err);
     if (status != PLAB_OK) {
@@ -345,6 +391,24 @@ enum plab_status plab_capture_start(struct plab_capture **out,
     }
     *out = capture;
     return PLAB_OK;
+}
+
+enum plab_status plab_capture_widen(struct plab_capture *capture, const char *filter,
+                                    struct plab_error *err) {
+    pthread_mutex_lock(&capture->lock);
+    capture->filter = filter;
+    capture->err = err;
+    if (eventfd_write(capture->wake_fd, 1) == 0) {
+        while (capture->filter != NULL && !capture->over) {
+            pthread_cond_wait(&capture->answered, &capture->lock);
+        }
+    }
+    enum plab_status status = capture->filter == NULL
+                                  ? capture->status
+                                  : plab_fail(err, PLAB_E_RESOURCE, "the capture has ended");
+    capture->filter = NULL;
+    pthread_mutex_unlock(&capture->lock);
+    return status;
 }
 
 static void write_stats(struct plab_capture *capture, const struct port *port) {
@@ -379,7 +443,10 @@ void plab_capture_stop(struct plab_capture **capture, struct plab_capture_result
     if (one == NULL) {
         return;
     }
-    if (eventfd_write(one->stop_fd, 1) == 0) {
+    pthread_mutex_lock(&one->lock);
+    one->stopping = true;
+    pthread_mutex_unlock(&one->lock);
+    if (eventfd_write(one->wake_fd, 1) == 0) {
         pthread_join(one->thread, NULL);
     }
     if (one->result.end_ns == 0) {

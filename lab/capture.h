@@ -20,14 +20,18 @@
 #define PLAB_CAPTURE_INTERFACES_MAX 8
 #define PLAB_CAPTURE_FILTER_MAX 512
 
+struct plab_capture_interface {
+    const char *name; /* "lo" */
+    int netns;        /* descriptor of the network namespace that it is in; -1: the caller's own */
+};
+
 struct plab_capture_config {
-    const char *path; /* of the file; borrowed until it was started, as are the next two */
-    const char *interfaces[PLAB_CAPTURE_INTERFACES_MAX]; /* "lo" ... */
-    const char *comment;                                 /* of the section */
+    const char *path;    /* of the file; borrowed until it was started, as are all texts here */
+    const char *comment; /* of the section */
+    struct plab_capture_interface interfaces[PLAB_CAPTURE_INTERFACES_MAX];
     uint32_t interface_count;
     char filter[PLAB_CAPTURE_FILTER_MAX]; /* as pcap-filter(7) has it; "": everything */
-    int netns; /* descriptor of the network namespace to capture in; -1: the caller's own */
-    uint64_t anchor_ns, anchor_wall_ns; /* the same moment by both clocks */
+    uint64_t anchor_ns, anchor_wall_ns;   /* the same moment by both clocks */
 };
 
 /* What came of it. */
@@ -52,6 +56,12 @@ PLAB_NODISCARD enum plab_status plab_capture_filter(char out[PLAB_CAPTURE_FILTER
  * left when it fails. */
 PLAB_NODISCARD enum plab_status plab_capture_start(struct plab_capture **out,
                                                    const struct plab_capture_config *config,
+                                                   struct plab_error *err);
+
+/* Lets more through, from when it returned. Whatever the filter before let through, this one must,
+ * too: what has come, but wasn't fetched yet, is judged by this one once more. PLAB_E_INPUT for a
+ * bad filter (then the one before stays), PLAB_E_RESOURCE when the capture has ended. */
+PLAB_NODISCARD enum plab_status plab_capture_widen(struct plab_capture *capture, const char *filter,
                                                    struct plab_error *err);
 
 /* Takes what has come until now, writes statistics, closes the file, frees the capture and sets

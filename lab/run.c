@@ -238,6 +238,7 @@ static void on_port_poll(uv_timer_t *timer) {
         take_address(run, port, run->record->second_address);
         plab_run_add_event(run, plab_clock_ns(), "second_pool_ready",
                            json_pack("{s:s}", "address", run->record->second_address));
+        plab_run_network_capture(run); /* a proxy logs in before it listens */
         start_pool(run, PLAB_RUN_POOL_SLOT);
         return;
     }
@@ -245,7 +246,11 @@ static void on_port_poll(uv_timer_t *timer) {
     take_address(run, port, run->record->pool_address);
     plab_run_add_event(run, plab_clock_ns(), "pool_ready",
                        json_pack("{s:s}", "address", run->record->pool_address));
-    plab_run_network_capture(run);
+    if (run->scenario->second_pool.present) {
+        plab_run_capture_widen(run);
+    } else {
+        plab_run_network_capture(run);
+    }
     if (!run->stopping) {
         plab_run_tick(run); /* what came before the phases has rows of its own */
     }

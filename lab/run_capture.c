@@ -10,40 +10,37 @@
 #include "lab/flow_frame.h"
 #include "lab/run_priv.h"
 
-/* Whoever talks to an address of this machine does so through the loopback interface. */
-#define DEFAULT_INTERFACE "lo"
-
-/* The pools' ports, and those that controls send from. */
+/* Ports of the pools that listen by now, and those that controls send from. */
 static enum plab_status make_filter(const struct plab_run *run,
                                     char filter[PLAB_CAPTURE_FILTER_MAX], struct plab_error *err) {
     const struct plab_run_record *record = run->record;
-    struct plab_endpoint pool, second;
-    char address[PLAB_ENDPOINT_TEXT_LEN];
+    const char *const pools[] = {record->pool_address, record->second_address};
+    char address[PLAB_ENDPOINT_TEXT_LEN] = "";
     uint16_t ports[2 + PLAB_SCENARIO_CONTROLS_MAX];
-    uint32_t count = 1;
+    uint32_t count = 0;
     if (plab_run_network_has(run)) { /* all that is on the run's own cable is the run's */
         filter[0] = '\0';
         return PLAB_OK;
     }
-    if (!plab_endpoint_parse(record->pool_address, &pool)) {
-        return plab_fail(err, PLAB_E_INPUT, "%s is no address and port", record->pool_address);
-    }
-    ports[0] = pool.port;
-    if (plab_endpoint_parse(record->second_address, &second)) {
-        ports[count++] = second.port;
+    for (size_t i = 0; i < PLAB_ARRAY_LEN(pools); i++) {
+        struct plab_endpoint pool;
+        if (plab_endpoint_parse(pools[i], &pool)) { /* both have the same address */
+            ports[count++] = pool.port;
+            plab_endpoint_address(&pool, address);
+        }
     }
     for (size_t i = 0; i < run->scenario->control_count; i++) {
         if (run->scenario->controls[i].port != 0) {
             ports[count++] = run->scenario->controls[i].port;
         }
     }
-    return plab_capture_filter(filter, plab_endpoint_address(&pool, address), ports, count, err);
+    return plab_capture_filter(filter, address, ports, count, err);
 }
 
 static void tell_start(struct plab_run *run, const struct plab_capture_config *config) {
     json_t *interfaces = json_array();
     for (uint32_t i = 0; i < config->interface_count; i++) {
-        json_array_append_new(interfaces, json_string(config->interfaces[i]));
+        json_array_append_new(interfaces, json_string(config->interfaces[i].name));
     }
     plab_run_add_event(run, plab_clock_ns(), "capture_start",
                        json_pack("{s:s, s:o, s:s, s:I, s:I}", "file", "run.pcapng", "interfaces",
@@ -52,24 +49,19 @@ static void tell_start(struct plab_run *run, const struct plab_capture_config *c
                                  (json_int_t)config->anchor_wall_ns));
 }
 
-void plab_run_capture_start(struct plab_run *run, const char *const *interfaces,
-                            uint32_t interface_count, int netns) {
+void plab_run_capture_start(struct plab_run *run, const struct plab_capture_interface *interfaces,
+                            uint32_t interface_count) {
     const struct plab_run_record *record = run->record;
     struct plab_error why;
     char path[PATH_MAX], comment[320];
     struct plab_capture_config config = {
         .path = plab_run_path(record, path, "run.pcapng"),
         .comment = comment,
-        .interfaces = {DEFAULT_INTERFACE},
-        .interface_count = 1,
-        .netns = netns,
+        .interface_count = interface_count,
         .anchor_ns = record->start_ns,
         .anchor_wall_ns = record->start_wall_ns,
     };
-    if (interface_count > 0 && interface_count <= PLAB_CAPTURE_INTERFACES_MAX) {
-        memcpy(config.interfaces, interfaces, interface_count * sizeof *interfaces);
-        config.interface_count = interface_count;
-    }
+    memcpy(config.interfaces, interfaces, interface_count * sizeof *interfaces);
     snprintf(comment, sizeof comment,
              "powlab run %s, scenario %s. Times are the run's clock: t_ns of truth.jsonl "
              "(CLOCK_MONOTONIC) %llu is %llu ns since 1970 here.",
@@ -83,6 +75,24 @@ void plab_run_capture_start(struct plab_run *run, const char *const *interfaces,
         tell_start(run, &config);
     } else {
         plab_run_tell_absent(run, "packets", why.text);
+    }
+}
+
+void plab_run_capture_widen(struct plab_run *run) {
+    struct plab_error why;
+    char filter[PLAB_CAPTURE_FILTER_MAX];
+    if (run->capture == NULL || plab_run_network_has(run)) {
+        return;
+    }
+    enum plab_status status = make_filter(run, filter, &why);
+    if (status == PLAB_OK) {
+        status = plab_capture_widen(run->capture, filter, &why);
+    }
+    if (status == PLAB_OK) {
+        plab_run_add_event(run, plab_clock_ns(), "capture_filter",
+                           json_pack("{s:s}", "filter", filter));
+    } else {
+        plab_run_tell_absent(run, "packets of the first pool", why.text);
     }
 }
 

@@ -338,10 +338,16 @@ void plab_run_network_close(struct plab_run *run) {
 }
 
 void plab_run_network_capture(struct plab_run *run) {
-    static const char *const ports[] = {PLAB_NETPLAN_CLIENT_PORT};
+    /* Whoever talks to an address of the own machine does so through the loopback interface: all,
+     * without a network of the run's own; within it a proxy and the pool behind it. */
+    struct plab_capture_interface interfaces[2] = {{"lo", -1}};
+    uint32_t count = 1;
     if (run->network.open) {
-        plab_run_capture_start(run, ports, PLAB_ARRAY_LEN(ports), run->network.netns.client);
-    } else {
-        plab_run_capture_start(run, NULL, 0, -1);
+        interfaces[0] =
+            (struct plab_capture_interface){PLAB_NETPLAN_CLIENT_PORT, run->network.netns.client};
     }
+    if (run->network.open && run->scenario->second_pool.upstream) {
+        interfaces[count++] = (struct plab_capture_interface){"lo", run->network.netns.pool};
+    }
+    plab_run_capture_start(run, interfaces, count);
 }

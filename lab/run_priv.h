@@ -281,10 +281,13 @@ void plab_run_sockets_tick(struct plab_run *run, uint64_t now_ns);
 
 /* ---- run_capture.c: packets ---- */
 
-/* Begins to capture at the pool's address and tells so; when it can't, tells that. `interfaces`:
- * where, none (NULL, 0): the loopback; `netns`: in which network namespace, -1: this one. */
-void plab_run_capture_start(struct plab_run *run, const char *const *interfaces,
-                            uint32_t interface_count, int netns);
+/* Begins to capture there, what concerns the run, and tells so; when it can't, tells that. */
+void plab_run_capture_start(struct plab_run *run, const struct plab_capture_interface *interfaces,
+                            uint32_t interface_count);
+
+/* Goes on with all pools that listen by now, and tells so; when no capture goes on, or it takes all
+ * that is on a cable, nothing happens. */
+void plab_run_capture_widen(struct plab_run *run);
 
 /* Ends it and tells what came of it; when none goes on, nothing happens. */
 void plab_run_capture_stop(struct plab_run *run);
@@ -308,7 +311,8 @@ void plab_run_network_stop(struct plab_run *run);
 /* When all processes are gone: ends those that somebody left in there, and the network. */
 void plab_run_network_close(struct plab_run *run);
 
-/* Begins to capture where workers meet the pool: in the middle of the cable, or on the loopback. */
+/* Begins to capture, when the first of the run's pools listens: at the clients' end of the cable,
+ * or on the loopback. */
 void plab_run_network_capture(struct plab_run *run);
 
 /* How workers are told to call the pool's host: by its name if it has one. */

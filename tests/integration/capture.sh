@@ -29,13 +29,16 @@ if ! command -v tshark >/dev/null; then
     echo "0 passed, 1 failed"
     exit 1
 fi
+run_lab() { # TEXT FOLDER SCENARIO
+    if [ "$(id -u)" -eq 0 ]; then
+        check "$1 as root" "$POWLAB" lab run --out "$2" "$3"
+    elif unshare -Urn true 2>/dev/null; then
+        check "$1 in a user namespace" unshare -Urn sh -c \
+            'ip link set lo up && exec "$0" "$@"' "$POWLAB" lab run --out "$2" "$3"
+    fi
+}
 run=$work/run
-if [ "$(id -u)" -eq 0 ]; then
-    check "a run as root" "$POWLAB" lab run --out "$run" "$work/short.yaml"
-elif unshare -Urn true 2>/dev/null; then
-    check "a run in a user namespace" unshare -Urn sh -c \
-        'ip link set lo up && exec "$0" "$@"' "$POWLAB" lab run --out "$run" "$work/short.yaml"
-fi
+run_lab "a run" "$run" "$work/short.yaml"
 
 if [ -s "$run/run.pcapng" ]; then
     packets=$(grep -A1 '"packets": {' "$run/report.json" | sed -n 's/^ *"packets": \([0-9]*\),$/\1/p')
@@ -120,6 +123,30 @@ if [ -s "$run/run.pcapng" ]; then
     fi
 else
     echo "      neither root nor user namespaces: captures weren't tested"
+fi
+
+# ---- a proxy logs in before it listens ----
+cat >"$work/proxy.yaml" <<'YAML'
+name: proxy
+pool: {algo: cn/1, difficulty: 2}
+second_pool: {serves: pool, difficulty: 2}
+workers: [{name: w, threads: 1}]
+phases: [{name: full, duration: 3s}]
+YAML
+run=$work/proxy
+run_lab "a run with a proxy" "$run" "$work/proxy.yaml"
+if [ -s "$run/run.pcapng" ]; then
+    behind=$(sed -n 's/.*"event":"second_pool_ready","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$run/truth.jsonl")
+    first=$(sed -n 's/.*"event":"pool_ready","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$run/truth.jsonl")
+    same "the capture has the beginning of both connections" \
+        "$(read_by "$run/run.pcapng" -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e tcp.dstport | tr '\n' ' ')" \
+        "$behind $first "
+    same "and both logins" \
+        "$(read_by "$run/run.pcapng" -Y 'tcp.payload contains "\"method\":\"login\""' -T fields -e tcp.dstport | tr '\n' ' ')" \
+        "$behind $first "
+    check "what was let through is in the truth" \
+        grep -q "\"event\":\"capture_filter\",\"filter\":\".*(port $first or port $behind)\"" "$run/truth.jsonl"
+    same "nothing else is in it" "$(read_by "$run/run.pcapng" -Y "!(tcp.port in {$first, $behind})" | wc -l)" 0
 fi
 
 # ---- without the right ----

@@ -177,6 +177,28 @@ check "its TLS can be read with the run's keys" \
     test -n "$(read_by "$run/run.pcapng" -Y "tcp.port == $second && tls.app_data" -T fields -e data.data -e tls.segment.data | head -n 1)"
 check "nothing is left of that either" wait_for 10 nothing_left
 
+# ---- a proxy: what it says to the pool behind it stays at their host, and is captured there ----
+cat >"$work/proxy.yaml" <<YAML
+name: proxy
+network: {mode: namespaces, client: $home.2/24}
+pool: {algo: cn/1, difficulty: 2}
+second_pool: {serves: pool, difficulty: 2}
+workers: [{name: w, threads: 1}]
+phases: [{name: full, duration: 4s}]
+expect: {min_accepted: 1}
+YAML
+run=$work/proxy
+same "a run with a proxy" "$(run_lab "$run" "$work/proxy.yaml")" 0
+behind=$(sed -n 's/.*"event":"second_pool_ready","address":"203.0.113.7:\([0-9]*\)".*/\1/p' "$run/truth.jsonl")
+same "both legs are in the capture" \
+    "$(read_by "$run/run.pcapng" -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e ip.src -e ip.dst -e tcp.dstport | tr '\t\n' '  ')" \
+    "203.0.113.7 203.0.113.7 $behind $home.2 203.0.113.7 3333 "
+same "and in the flows, as mining" "$(sed 1d "$run/flows.csv" | grep -c ,positive,)" 2
+same "relabelled, the proxy is another host than the pool behind it" \
+    "$(read_by "$run/run-relabelled.pcapng" -Y "tcp.dstport == $behind && tcp.flags.syn == 1" -T fields -e ip.src -e ip.dst | tr '\t' ' ')" \
+    "10.0.0.1 203.0.113.11"
+check "nothing is left of that either" wait_for 10 nothing_left
+
 # ---- a long cable: delay, jitter, loss ----
 # Beside it the kernel has no part in what becomes of packets; libpcap, at the clients' end, is the witness.
 # With this seed the first packets arrive, so that connections are made within these few seconds.

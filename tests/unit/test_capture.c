@@ -73,10 +73,9 @@ static enum plab_status start(struct plab_capture **capture, const char *path, i
                               struct plab_error *err) {
     static const uint16_t ports[] = {4001, 4002};
     struct plab_capture_config config = {.path = path,
-                                         .interfaces = {"lo"},
+                                         .interfaces = {{"lo", netns}},
                                          .interface_count = 1,
                                          .comment = "a test",
-                                         .netns = netns,
                                          .anchor_ns = plab_clock_ns(),
                                          .anchor_wall_ns = plab_clock_wall_ns()};
     enum plab_status status = plab_capture_filter(config.filter, "127.0.0.1", ports, 2, err);
@@ -131,6 +130,33 @@ TEST(capture, sees_what_the_filter_lets_through) {
     in_child(sees_what_the_filter_lets_through);
 }
 
+static int lets_more_through(const char *path) {
+    static const char wider[] = "udp port 4001 or udp port 4002 or udp port 5000";
+    struct plab_capture *capture;
+    struct plab_capture_result result;
+    struct plab_error err = {.text = ""};
+    if (!enter_namespace()) {
+        return REFUSED;
+    }
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    EXPECT(start(&capture, path, -1, &err) == PLAB_OK);
+    EXPECT(send_to(fd, 4001, "one,") && send_to(fd, 5000, "no,"));
+    EXPECT(plab_capture_widen(capture, wider, &err) == PLAB_OK);
+    EXPECT(send_to(fd, 5000, "two,") && send_to(fd, 6000, "no,"));
+    EXPECT(plab_capture_widen(capture, "no such thing", &err) == PLAB_E_INPUT);
+    EXPECT(strstr(err.text, "filter \"no such thing\"") != NULL);
+    EXPECT(send_to(fd, 5000, "three")); /* the last good one stays */
+    plab_capture_stop(&capture, &result);
+    EXPECT(result.failure[0] == '\0' && result.dropped == 0 && result.packets == 3);
+    const char *texts = read_texts(path);
+    EXPECT(texts != NULL && strcmp(texts, "one,two,three") == 0);
+    return 0;
+}
+
+TEST(capture, lets_more_through) {
+    in_child(lets_more_through);
+}
+
 static int captures_in_another_namespace(const char *path) {
     struct plab_capture *capture;
     struct plab_capture_result result;
@@ -159,7 +185,7 @@ static int interface_goes(const char *path) {
     struct plab_capture_result result;
     struct plab_error err = {.text = ""};
     struct plab_capture_config config = {
-        .path = path, .interfaces = {"lo", "v0"}, .interface_count = 2, .netns = -1};
+        .path = path, .interfaces = {{"lo", -1}, {"v0", -1}}, .interface_count = 2};
     if (!enter_namespace() ||
         system("ip link add v0 type veth peer name v1 2>/dev/null && ip link set v0 up") != 0) {
         return REFUSED;

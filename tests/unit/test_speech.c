@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What clients said, from a capture: masks, streams with holes, distances. */
 #include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "lab/flow_frame.h"
