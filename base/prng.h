@@ -20,6 +20,14 @@ static inline uint64_t plab_prng_next(struct plab_prng *rng) {
     return z ^ (z >> 31);
 }
 
+/* Stream number `number` of a seed. States that are one step apart give one stream, shifted by a
+ * number, so the number goes through the generator first. */
+static inline struct plab_prng plab_prng_stream(uint64_t seed, uint64_t number) {
+    struct plab_prng numbers = {seed + number * UINT64_C(0x9E3779B97F4A7C15)};
+    struct plab_prng stream = {plab_prng_next(&numbers)};
+    return stream;
+}
+
 /* Uniform in [0, bound); bound > 0. The bias is below 2^-32 for bounds under 2^32. */
 static inline uint64_t plab_prng_below(struct plab_prng *rng, uint64_t bound) {
     return (uint64_t)(((unsigned __int128)plab_prng_next(rng) * bound) >> 64);

@@ -8,21 +8,14 @@
 
 #define LOSS_STEPS UINT64_C(1000000000) /* of one: a percent has ten million */
 
-/* Streams whose states are one step apart are one stream, so that the lane's number goes through
- * the generator first. */
-static struct plab_prng prng_of(uint64_t seed, unsigned number) {
-    struct plab_prng numbers = {seed ^ UINT64_C(0x6361626c65)}; /* "cable" */
-    uint64_t state = plab_prng_next(&numbers);
-    for (unsigned i = 0; i < number; i++) {
-        state = plab_prng_next(&numbers);
-    }
-    return (struct plab_prng){state};
-}
-
 enum plab_status plab_lane_init(struct plab_lane *lane, const struct plab_lane_config *config,
                                 struct plab_error *err) {
     assert(config->jitter_ns <= config->delay_ns && config->limit > 0);
-    *lane = (struct plab_lane){.config = *config, .prng = prng_of(config->seed, config->number)};
+    *lane = (struct plab_lane){
+        .config = *config,
+        .prng =
+            plab_prng_stream(config->seed ^ UINT64_C(0x6361626c65), config->number), /* "cable" */
+    };
     lane->ring = calloc(config->limit, sizeof(struct plab_lane_packet *));
     return lane->ring != NULL ? PLAB_OK
                               : plab_fail(err, PLAB_E_NOMEM, "not enough memory for a cable");

@@ -39,7 +39,7 @@ static size_t plan_cycle(const struct plab_scenario_phase *phase, struct plab_pr
 
 size_t plab_load_plan(const struct plab_scenario_phase *phase, uint64_t seed, size_t index,
                       struct plab_load_step steps[PLAB_LOAD_STEPS_MAX]) {
-    struct plab_prng prng = {seed + UINT64_C(0x9e3779b97f4a7c15) * (index + 1)};
+    struct plab_prng prng = plab_prng_stream(seed, index);
     if (phase->cycle_on_ms > 0 && phase->load_percent > 0) {
         return plan_cycle(phase, &prng, steps);
     }

@@ -63,6 +63,22 @@ TEST(load, jitter_is_bounded_and_comes_from_the_seed) {
     CHECK(memcmp(steps, again, 20 * sizeof *steps) != 0);
 }
 
+/* The next phase's lengths aren't this one's, begun a step later. */
+TEST(load, phases_have_jitter_of_their_own) {
+    const struct plab_scenario_phase phase = {.duration_ms = 200000,
+                                              .load_percent = 100,
+                                              .ramp_to_percent = 100,
+                                              .cycle_on_ms = 1000,
+                                              .cycle_off_ms = 1000,
+                                              .cycle_jitter_percent = 50};
+    unsigned same = 0;
+    CHECK(plab_load_plan(&phase, 7, 0, steps) > 102 && plab_load_plan(&phase, 7, 1, again) > 102);
+    for (size_t i = 0; i < 100; i++) {
+        same += steps[i + 2].at_ms - steps[i + 1].at_ms == again[i + 1].at_ms - again[i].at_ms;
+    }
+    CHECK_MSG(same < 5, "%u of 100", same);
+}
+
 TEST(load, steps_are_bounded) {
     const struct plab_scenario_phase phase = {.duration_ms = 86400000,
                                               .load_percent = 100,
