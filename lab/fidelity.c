@@ -97,8 +97,8 @@ static double to_exponential(side *one) {
     return plab_fidelity_ks_exponential(gaps->items, gaps->count);
 }
 
-/* Below that, exponential gaps are 95 % of the time (Lilliefors, 1969: the mean is the sample's).
- */
+/* Below that, exponential gaps are 95 % of the time, for large samples (Stephens, "EDF Statistics
+ * for Goodness of Fit and Some Comparisons", 1974: the mean is the sample's own). */
 static double exponential_bound(const side *one) {
     return 1.094 / sqrt((double)one->lists[PLAB_FIDELITY_GAPS].count);
 }

@@ -19,7 +19,7 @@ enum plab_fidelity_list {
     PLAB_FIDELITY_UP, /* lengths of the first packets */
     PLAB_FIDELITY_DOWN,
     PLAB_FIDELITY_GAPS, /* between shares, by their mean */
-    PLAB_FIDELITY_CPU,  /* of each second, as the next three */
+    PLAB_FIDELITY_CPU,  /* of each second, as the next four */
     PLAB_FIDELITY_SWITCHES,
     PLAB_FIDELITY_FAULTS,
     PLAB_FIDELITY_RSS,

@@ -100,7 +100,6 @@ bool plab_speech_mask(const char *line, size_t len, char *out, size_t cap, char 
     }
     while (copy.at < copy.end && !copy.full) {
         char c = *copy.at;
-        bool masked = mask_of(key) != MASK_NOT;
         if (c == '"') {
             size_t text_len;
             const char *text = take_string(&copy, &text_len);
@@ -116,7 +115,7 @@ bool plab_speech_mask(const char *line, size_t len, char *out, size_t cap, char 
                 keep(method, 32, text, text_len);
             }
             put_string(&copy, text, text_len, mask_of(key));
-        } else if (masked && (isdigit((unsigned char)c) || c == '-')) {
+        } else if ((isdigit((unsigned char)c) || c == '-') && mask_of(key) != MASK_NOT) {
             put_text(&copy, "*");
             while (copy.at < copy.end && strchr("+-.0123456789Ee", *copy.at) != NULL) {
                 copy.at++;

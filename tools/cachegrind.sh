@@ -47,7 +47,11 @@ simulate() {
     valgrind --tool=cachegrind --cache-sim=yes --branch-sim=yes --smc-check=all --LL=8388608,16,64 \
         --cachegrind-out-file=/dev/null "$@" -o 127.0.0.1:3333 -u lab -t 1 >"$name.log" 2>&1 </dev/null &
     miner=$!
-    wait_for 1200 enough "$name" "$wanted" || tail -n 5 "$name.log" >&2
+    wait_for 1200 enough "$name" "$wanted" || {
+        tail -n 5 "$name.log" >&2
+        echo "cachegrind: only $(count "$name") hashes of $wanted within 20 minutes" >&2
+        exit 1
+    }
     kill -INT "$miner"
     wait "$miner"
     sleep 0.3 # the pool answers the last one
