@@ -263,8 +263,11 @@ looks_far() { # RUN
     check "as shares do" awk -F'[ ,]+' '/"latency_mean_ms"/ {exit !($3 >= 40)}' "$1/raw/worker-own.0.json"
     check "TCP sends again what is lost" test -n "$(read_by "$1/run.pcapng" -Y tcp.analysis.retransmission | head -n 1)"
     check "so that each share arrives, once" shares_arrive "$1"
+    # Of 65,536 TCP segments one has the sum zero, which Linux writes as 0xffff. That is zero as well (RFC 1624),
+    # receivers take it, but tshark calls it bad.
     same "checksums are right" "$(read_by "$1/run.pcapng" -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE \
-        -T fields -e tcp.checksum.status -e udp.checksum.status -Y 'tcp || udp' | tr -d '\t' | sort -u)" 1
+        -T fields -e tcp.checksum.status -e udp.checksum.status -Y '(tcp || udp) && !tcp.checksum.ffff' |
+        tr -d '\t' | sort -u | tr '\n' ' ')" "1 "
     check "no packet is longer than the network allows" \
         test "$(read_by "$1/run.pcapng" -Y ip -T fields -e ip.len | sort -n | tail -n 1)" -le 1500
     same "nobody else was ever addressed" \
