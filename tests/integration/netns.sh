@@ -224,15 +224,15 @@ losses_seen() {
 }
 # TCP delivers in order: whatever was lost, the pool has the first shares of each connection, all of them up to the last
 # that had time to arrive, each once. (It verifies a few at a time: of the very last ones some may be missing.)
+# After a loss the shares that waited leave in full segments, so that one may end within a share: put them together.
 cat >"$work/shares.py" <<'PY'
 import json, re, sys
-sent, peers, arrived = {}, {}, {}
+streams, peers, arrived = {}, {}, {}
 for line in sys.stdin:
-    peer, payload = line.split()
-    found = sent.setdefault(peer, [])
-    for share in re.findall(rb'"job_id":"([^"]*)","nonce":"([^"]*)"', bytes.fromhex(payload)):
-        if share not in found:
-            found.append(share)
+    peer, seq, payload = line.split()
+    stream, start, data = streams.setdefault(peer, bytearray()), int(seq) - 1, bytes.fromhex(payload)
+    stream.extend(bytes(max(start + len(data) - len(stream), 0)))
+    stream[start:start + len(data)] = data
 for event in map(json.loads, open(sys.argv[1])):
     if event["event"] == "login":
         peers[event["session"]] = event["peer"].split(":")[1]
@@ -240,13 +240,14 @@ for event in map(json.loads, open(sys.argv[1])):
         share = tuple(event[key].encode() for key in ("job_id", "nonce"))
         arrived.setdefault(peers[event["session"]], []).append(share)
 for peer, shares in arrived.items():
-    first = sent[peer][:len(shares) + 4]
-    print(f"{len(shares)} of {len(sent[peer])} shares arrived from port {peer}")
-    assert len(set(shares)) == len(shares) and set(sent[peer][:max(len(shares) - 4, 0)]) <= set(shares) <= set(first)
+    sent = re.findall(rb'"job_id":"([^"]*)","nonce":"([^"]*)"', streams[peer])
+    print(f"{len(shares)} of {len(sent)} shares arrived from port {peer}")
+    assert len(set(shares)) == len(shares)
+    assert set(sent[:max(len(shares) - 4, 0)]) <= set(shares) <= set(sent[:len(shares) + 4])
 assert arrived
 PY
 shares_arrive() { # RUN
-    read_by "$1/run.pcapng" -Y "ip.src == $home.2 && tcp.len > 0" -T fields -e tcp.srcport -e tcp.payload |
+    read_by "$1/run.pcapng" -Y "ip.src == $home.2 && tcp.len > 0" -T fields -e tcp.srcport -e tcp.seq -e tcp.payload |
         python3 "$work/shares.py" "$1/truth.jsonl"
 }
 looks_far() { # RUN
