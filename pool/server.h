@@ -129,7 +129,7 @@ PLAB_NODISCARD enum plab_status plab_pool_create(struct plab_pool **out,
  * PLAB_E_TERMINATED) or after a fault that leaves no sense in going on. Once in a pool's life. */
 PLAB_NODISCARD enum plab_status plab_pool_run(struct plab_pool *pool, struct plab_error *err);
 
-/* Ends plab_pool_run() soon, with PLAB_OK. Any thread. */
+/* Ends plab_pool_run() soon, with PLAB_OK. Any thread, but not once that may have ended. */
 void plab_pool_stop(struct plab_pool *pool);
 
 /* Port of the web page; 0: there is none. */

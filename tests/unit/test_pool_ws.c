@@ -155,7 +155,8 @@ TEST(pool_ws, what_was_asked_before_the_close_is_answered) {
     plab_pool_stop(lab.pool);
     CHECK_STR(ws_story(&a, story, sizeof story), "close(1001)");
     client_close(&a);
-    tear_down();
+    lab_wait(&lab);
+    SSL_CTX_free(context);
 }
 
 /* ---- what a page may do wrong ---- */

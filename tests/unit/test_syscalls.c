@@ -53,7 +53,7 @@ static void wait_for_ever(void) {
 static pid_t start(void (*body)(void)) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
-    pid_t pid = fork();
+    pid_t pid = _Fork(); /* not fork(): ThreadSanitizer adds a thread with calls of its own */
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no endless loop behind */
         body();
