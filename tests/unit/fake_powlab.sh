@@ -1,10 +1,13 @@
 #!/bin/sh
 # Stands in for `powlab pool` and `powlab mine` in tests/unit/test_run.c: the same options and files,
 # no hashing; and for `powlab lab exec` and `powlab lab sample`, whose samples cost 2 s, they say. FAKE_POOL and FAKE_MINE choose how they misbehave.
-now_ns() {
+now_cs() {
     # hundredths of a second since boot; FAKE_SKEW_CS is what CLOCK_MONOTONIC is behind
     read -r up _ </proc/uptime
-    echo "$((${up%.*}${up#*.} - FAKE_SKEW_CS))0000000"
+    echo "$((${up%.*}${up#*.} - FAKE_SKEW_CS))"
+}
+now_ns() {
+    echo "$(now_cs)0000000"
 }
 
 verb=$1
@@ -65,6 +68,7 @@ pool() {
 
 mine() {
     hashes=0
+    began_cs=$(now_cs)
     # shellcheck disable=SC2317 # called by the trap
     result() {
         echo "{\"hashes\":$hashes,\"accepted\":3,\"rejected\":0,\"stale\":1,$dataset}" >"$json"
@@ -84,7 +88,7 @@ mine() {
     while read -r command; do echo "told: $command" >&2; done <&3 &
     while :; do
         nap 0.1
-        hashes=$((hashes + 10))
+        hashes=$(($(now_cs) - began_cs)) # 100 a second, however seldom this script gets its turn
         echo "{\"t_ns\":$(now_ns),\"hashes\":$hashes,\"accepted\":3,\"rejected\":0}" >>"$stats"
     done
 }

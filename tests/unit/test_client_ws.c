@@ -22,8 +22,9 @@ struct script {
     const char *failure; /* part of the reason; NULL: the client goes online and stays */
 };
 
-/* The server's side of the one connection. */
+/* The server's side of the latest connection. */
 static struct {
+    const struct fake_conn *conn;
     const struct script *script;
     char head[4096], said[20000];
     size_t head_len, said_len, pongs;
@@ -105,9 +106,9 @@ static void on_connect(struct fake_conn *conn) {
     const struct script *script = server.script;
     const char *verdict = server.verdict;
     const unsigned late = server.late;
-    (void)conn;
     plab_ws_free(&server.reader);
     memset(&server, 0, sizeof server);
+    server.conn = conn;
     server.script = script;
     server.verdict = verdict;
     server.late = late;
@@ -116,6 +117,9 @@ static void on_connect(struct fake_conn *conn) {
 }
 
 static void on_bytes(struct fake_conn *conn, const char *bytes, size_t len) {
+    if (conn != server.conn) {
+        return; /* the client left that one, which the next one's beginning overtook */
+    }
     if (server.open) {
         struct plab_error err;
         CHECK_MSG(plab_ws_feed(&server.reader, bytes, len, on_frame, conn, &err) == PLAB_OK, "%s",

@@ -123,6 +123,7 @@ TEST(swarm, over_tls) {
     lab_make_tls_dir(&lab);
     lab.config.verify_percent = 0;
     config.submit_per_s = 400;
+    config.duration_ms = 1500; /* handshakes take a sanitizer some time */
     config.churn = 20;
     CHECK_MSG(run() == PLAB_OK, "%s", err.text);
     CHECK_U64(result.logged_in, 40);
